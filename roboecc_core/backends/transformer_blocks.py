@@ -1,0 +1,132 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""A transformer block as seven cuttable layers, for any pre-norm block of transformers.
+
+norm1, qkv, attention, attention_out, norm2, mlp_up, mlp_down (the paper's fine grain).
+The sub-modules are the library's own (Llama, SigLIP, DINOv2 with registers); only the
+order in which they are called is written here, and tests hold the result bit for bit
+against the library's own `forward`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from roboecc_core.data_plane.segment import LayerContext
+
+Tensors = tuple[torch.Tensor, ...]
+
+
+class Norm(nn.Module):
+    """A normalisation, as a layer of its own."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, _context: LayerContext, hidden: torch.Tensor) -> Tensors:
+        """Map `(1, rows, width)` to the same shape."""
+        return (self.norm(hidden),)
+
+
+class Qkv(nn.Module):
+    """The three projections in front of attention."""
+
+    def __init__(self, q: nn.Module, k: nn.Module, v: nn.Module) -> None:
+        super().__init__()
+        self.q, self.k, self.v = q, k, v
+
+    def forward(self, _context: LayerContext, normed: torch.Tensor) -> Tensors:
+        """Map `(1, rows, width)` to queries, keys and values, each `(1, rows, heads * size)`."""
+        return self.q(normed), self.k(normed), self.v(normed)
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention; it has no weights but may own a KV cache.
+
+    With `rotary`, keys and queries are turned by their position, which is the number of
+    rows already in this layer's cache. So the cache needs no index and no re-basing when
+    a side holds only some of the blocks.
+    """
+
+    def __init__(self, *, head_dim: int, rotary: nn.Module | None = None) -> None:
+        super().__init__()
+        self.head_dim = head_dim
+        self.rotary = rotary
+
+    def forward(
+        self, context: LayerContext, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor
+    ) -> Tensors:
+        """Return the context `(1, rows, heads * head_dim)`."""
+        queries, keys, values = (self._heads(t) for t in (q, k, v))
+        is_causal = False
+        if self.rotary is not None:
+            queries, keys, values = self._with_past(context, queries, keys, values)
+            is_causal = queries.shape[2] > 1
+        attended = functional.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            is_causal=is_causal,
+            scale=self.head_dim**-0.5,
+            enable_gqa=queries.shape[1] != keys.shape[1],
+        )
+        rows = attended.transpose(1, 2).contiguous()
+        return (rows.reshape(*q.shape[:-1], -1),)
+
+    def _heads(self, flat: torch.Tensor) -> torch.Tensor:
+        return flat.view(*flat.shape[:-1], -1, self.head_dim).transpose(1, 2)
+
+    def _with_past(
+        self,
+        context: LayerContext,
+        queries: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+    ) -> Tensors:
+        past = context.cache.get("k")
+        start = 0 if past is None else past.shape[2]
+        positions = torch.arange(start, start + queries.shape[2], device=queries.device)
+        assert self.rotary is not None
+        cos, sin = (t.unsqueeze(1) for t in self.rotary(values, positions.unsqueeze(0)))
+        queries = queries * cos + _rotate_half(queries) * sin
+        keys = keys * cos + _rotate_half(keys) * sin
+        if past is not None:
+            keys = torch.cat((past, keys), dim=2)
+            values = torch.cat((context.cache["v"], values), dim=2)
+        context.cache["k"], context.cache["v"] = keys, values
+        return queries, keys, values
+
+
+def _rotate_half(x: torch.Tensor) -> torch.Tensor:
+    half = x.shape[-1] // 2
+    return torch.cat((-x[..., half:], x[..., :half]), dim=-1)
+
+
+class AddProjected(nn.Module):
+    """Project back to the stream's width, scale if the block does, add the residual."""
+
+    def __init__(self, projection: nn.Module, scale: nn.Module | None = None) -> None:
+        super().__init__()
+        self.projection = projection
+        self.scale = scale or nn.Identity()
+
+    def forward(self, _context: LayerContext, x: torch.Tensor, residual: torch.Tensor) -> Tensors:
+        """Map `(1, rows, any)` and the residual `(1, rows, width)` to the new residual."""
+        return (residual + self.scale(self.projection(x)),)
+
+
+class Expand(nn.Module):
+    """The MLP's way up: `act(up(x))`, or `act(gate(x)) * up(x)` with a gate."""
+
+    def __init__(self, up: nn.Module, activation: nn.Module, gate: nn.Module | None = None):
+        super().__init__()
+        self.up, self.activation, self.gate = up, activation, gate
+
+    def forward(self, _context: LayerContext, normed: torch.Tensor) -> Tensors:
+        """Map `(1, rows, width)` to `(1, rows, mlp_width)`."""
+        if self.gate is None:
+            return (self.activation(self.up(normed)),)
+        return (self.activation(self.gate(normed)) * self.up(normed),)

@@ -1,0 +1,268 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVLA's structure from its config.json: two vision towers, projector, Llama, bins.
+
+Facts: openvla/openvla-7b's config.json and model code at c8f03f4, timm's sizes. Only the
+blocks up to the second-to-last of each tower feed the language model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from roboecc_core.errors import CheckpointError
+from roboecc_core.planning.structure import Layer, LayerChain, Phase, TensorIo, TensorSpec
+from roboecc_core.planning.transformer import Stream
+from roboecc_core.types import ACTION_DIM
+
+PATCH_SIZE_PX = 14
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_HALF = (0.5, 0.5, 0.5)
+_NOMINAL_PROMPT_TOKENS = 28  # LIBERO's mean prompt; real steps take any length
+_LANGUAGE_PHASES = ("prefill", "decode")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VisionTower:
+    """One ViT.
+
+    Attributes:
+        prefix: of its layers and tensors.
+        key: of its tensors in the checkpoint.
+        width, depth, num_heads, mlp_width: its size; `depth` counts the unused last block.
+        num_registers: register tokens; a tower with registers has a class token as well,
+            LayerScale, and no position for these (timm's reg4, `no_embed_class`).
+        mean, std: its pixel normalisation.
+        scale_name: LayerScale's parameter in the checkpoint (timm says `gamma`; OpenVLA's
+            Hugging Face files say `scale_factor`).
+    """
+
+    prefix: str
+    key: str
+    width: int
+    depth: int
+    num_heads: int
+    mlp_width: int
+    num_registers: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    scale_name: str = "scale_factor"
+
+    @property
+    def num_used_blocks(self) -> int:
+        """Blocks whose output counts: features are the second-to-last block's."""
+        return self.depth - 1
+
+    @property
+    def num_prefix_tokens(self) -> int:
+        """Class and register tokens in front of the patches."""
+        return self.num_registers + 1 if self.num_registers else 0
+
+    def num_patches(self, image_size_px: int) -> int:
+        """How many patches a square image makes."""
+        return (image_size_px // PATCH_SIZE_PX) ** 2
+
+    def stream(self, image_size_px: int, dtype: str) -> Stream:
+        """Return the tower's residual stream."""
+        return Stream(
+            prefix=self.prefix,
+            stage="encoder",
+            phases=("vision",),
+            rows=self.num_prefix_tokens + self.num_patches(image_size_px),
+            width=self.width,
+            mlp_width=self.mlp_width,
+            q_width=self.width,
+            kv_width=self.width,
+            dtype=dtype,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OpenVlaStructure:
+    """The sizes that shape an OpenVLA chain.
+
+    Attributes:
+        name: the model's.
+        image_size_px: of the square image that the towers take.
+        towers: in chain order.
+        width, mlp_width, num_blocks, num_heads, num_kv_heads, vocab_size: of the decoder.
+    """
+
+    name: str
+    image_size_px: int
+    towers: tuple[VisionTower, ...]
+    width: int
+    mlp_width: int
+    num_blocks: int
+    num_heads: int
+    num_kv_heads: int
+    vocab_size: int
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], *, name: str) -> OpenVlaStructure:
+        """Read the sizes from a config.json; `model_name` in it overrides `name`.
+
+        Raises:
+            CheckpointError: a field is missing or of the wrong kind.
+        """
+        try:
+            text = {**_LLAMA_2_7B, **config["text_config"]}
+            return cls(
+                name=str(config.get("model_name", name)),
+                image_size_px=int(config["image_sizes"][0]),
+                towers=towers_from_config(config),
+                width=int(text["hidden_size"]),
+                mlp_width=int(text["intermediate_size"]),
+                num_blocks=int(text["num_hidden_layers"]),
+                num_heads=int(text["num_attention_heads"]),
+                num_kv_heads=int(text.get("num_key_value_heads", text["num_attention_heads"])),
+                vocab_size=int(text["vocab_size"]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise CheckpointError(f"config.json of {name!r} is no OpenVLA's: {error!r}") from error
+
+    @property
+    def num_patches(self) -> int:
+        """Image tokens in front of the prompt."""
+        return self.towers[0].num_patches(self.image_size_px)
+
+    def chain(self, dtype: str) -> LayerChain:
+        """Return the layer chain with activations of this dtype."""
+        size, patches, prompt = self.image_size_px, self.num_patches, _NOMINAL_PROMPT_TOKENS
+        llama = self._llama_stream(dtype)
+        streams = [tower.stream(size, dtype) for tower in self.towers]
+        tensors = [
+            TensorSpec("image", "uint8", (1, size, size, 3)),
+            TensorSpec("prompt_ids", "int64", (1, "prompt")),
+            TensorSpec("projected", dtype, (1, patches, self.width)),
+            TensorSpec("logits", dtype, (1, self.vocab_size)),
+            TensorSpec("tokens", "int64", (ACTION_DIM,)),
+            TensorSpec("actions", "float64", (1, ACTION_DIM)),
+            *(spec for stream in (*streams, llama) for spec in stream.tensor_specs()),
+        ]
+        layers = [
+            *(layer for t, s in zip(self.towers, streams, strict=True) for layer in _tower_layers(t, s)),
+            _projector_layer(streams),
+            *_language_layers(llama, self.num_blocks),
+        ]
+        return LayerChain(
+            model=self.name,
+            layers=tuple(layers),
+            tensors={spec.name: spec for spec in tensors},
+            program=(
+                Phase("vision", 1, {"rows": 0, "prompt": prompt}),
+                Phase("prefill", 1, {"rows": patches + prompt, "prompt": prompt}),
+                Phase("decode", ACTION_DIM - 1, {"rows": 1, "prompt": prompt}),
+                Phase("finish", 1, {"rows": 1, "prompt": prompt}),
+            ),
+            inputs=("image", "prompt_ids"),
+            outputs=("tokens", "actions"),
+        )
+
+    def _llama_stream(self, dtype: str) -> Stream:
+        return Stream(
+            prefix="llama",
+            stage="backbone",
+            phases=_LANGUAGE_PHASES,
+            rows="rows",
+            width=self.width,
+            mlp_width=self.mlp_width,
+            q_width=self.width,
+            kv_width=self.width // self.num_heads * self.num_kv_heads,
+            dtype=dtype,
+        )
+
+
+def _tower_layers(tower: VisionTower, stream: Stream) -> list[Layer]:
+    io = {"vision": TensorIo(("image",), (stream.named("hidden"),))}
+    layers = [Layer(f"{tower.prefix}.embed", f"{tower.prefix}.embed", "encoder", io)]
+    for index in range(tower.num_used_blocks):
+        layers += stream.block_layers(index)
+    return layers
+
+
+def _projector_layer(streams: list[Stream]) -> Layer:
+    features = tuple(stream.named("hidden") for stream in streams)
+    return Layer(
+        "projector", "projector", "encoder", {"vision": TensorIo(features, ("projected",))}
+    )
+
+
+def _language_layers(llama: Stream, num_blocks: int) -> list[Layer]:
+    """Embedding, decoder blocks, norm, head and de-tokeniser, in chain order."""
+    hidden = llama.named("hidden")
+    embed = {
+        "prefill": TensorIo(("projected", "prompt_ids"), (hidden,)),
+        "decode": TensorIo(("tokens",), (hidden,)),
+    }
+    norm = TensorIo((hidden,), (llama.named("normed"),))
+    head = {
+        "prefill": TensorIo((llama.named("normed"),), ("logits", "tokens")),
+        "decode": TensorIo((llama.named("normed"), "tokens"), ("logits", "tokens")),
+    }
+    layers = [Layer("embed", "embed", "backbone", embed)]
+    for index in range(num_blocks):
+        layers += llama.block_layers(index)
+    layers.append(Layer("norm", "norm", "backbone", dict.fromkeys(_LANGUAGE_PHASES, norm)))
+    layers.append(Layer("head", "head", "backbone", head))
+    finish = {"finish": TensorIo(("tokens",), ("actions",))}
+    layers.append(Layer("detokenize", "detokenize", "decoder", finish))
+    return layers
+
+
+# what OpenVLA's config.json leaves to Llama-2-7B and to `LlamaConfig()`
+_LLAMA_2_7B = {
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "vocab_size": 32064,
+}
+
+# prefix of layers and tensors, key in the checkpoint
+_TOWER_KEYS = (
+    ("dino", "vision_backbone.featurizer"),
+    ("siglip", "vision_backbone.fused_featurizer"),
+)
+
+# timm's own sizes: (width, depth, heads, MLP ratio, registers, mean, std)
+_TIMM: Mapping[str, tuple[int, int, int, float, int, tuple[Any, ...], tuple[Any, ...]]] = {
+    "vit_large_patch14_reg4_dinov2.lvd142m": (
+        1024, 24, 16, 4.0, 4, _IMAGENET_MEAN, _IMAGENET_STD,
+    ),
+    "vit_so400m_patch14_siglip_224": (1152, 27, 16, 3.7362, 0, _HALF, _HALF),
+}  # fmt: skip
+
+
+def towers_from_config(config: Mapping[str, Any]) -> tuple[VisionTower, ...]:
+    """Return the towers that an OpenVLA config names, in chain order.
+
+    `timm_model_args`, a list of `{embed_dim, depth, num_heads}`, overrides timm's sizes.
+
+    Raises:
+        CheckpointError: a timm id is not one of the known ones.
+    """
+    ids = config["timm_model_ids"]
+    overrides = config.get("timm_model_args") or [{}] * len(ids)
+    towers = []
+    for (prefix, key), timm_id, override in zip(_TOWER_KEYS, ids, overrides, strict=True):
+        if timm_id not in _TIMM:
+            raise CheckpointError(f"vision tower {timm_id!r} is unknown; known: {sorted(_TIMM)}")
+        width, depth, heads, ratio, registers, mean, std = _TIMM[timm_id]
+        width = int(override.get("embed_dim", width))
+        towers.append(
+            VisionTower(
+                prefix=prefix,
+                key=key,
+                width=width,
+                depth=int(override.get("depth", depth)),
+                num_heads=int(override.get("num_heads", heads)),
+                mlp_width=int(width * ratio),
+                num_registers=registers,
+                mean=mean,
+                std=std,
+            )
+        )
+    return tuple(towers)

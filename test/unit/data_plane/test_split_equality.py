@@ -1,0 +1,178 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""A split step gives the unsplit model's tokens and logits, bit for bit, through frame bytes.
+
+Equal device, dtype, torch and thread count; that is all that bit-equality can promise.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from roboecc_core.backends.unsplit import UnsplitOpenVla  # noqa: E402
+from roboecc_core.data_plane.cloud_server import CloudServer  # noqa: E402
+from roboecc_core.data_plane.edge_session import EdgeSession  # noqa: E402
+from roboecc_core.data_plane.hello import HostDescription  # noqa: E402
+from roboecc_core.data_plane.segment import Segment, StepState  # noqa: E402
+from roboecc_core.data_plane.transport.inprocess import (  # noqa: E402
+    Direction,
+    InProcessServer,
+    InProcessTransport,
+)
+from roboecc_core.errors import RoboEccError  # noqa: E402
+from roboecc_core.types import CloudSpan  # noqa: E402
+
+pytestmark = pytest.mark.torch
+INSTRUCTION = "pick up the orange mango and put it on the stainless steel plate"
+
+
+class Rig:
+    """One robot and one cloud over an in-process link, recording every logit."""
+
+    def __init__(self, nano, segment: Segment, fault=None) -> None:
+        head = next(i for i, la in enumerate(segment.chain.layers) if la.name == "head")
+        self.logits: list[torch.Tensor] = []
+
+        def recording_head(context, *tensors):
+            logits, tokens = segment.operations[head](context, *tensors)
+            self.logits.append(logits[0].clone())
+            return logits, tokens
+
+        operations = {**segment.operations, head: recording_head}
+        both = Segment(segment.chain, operations, device=segment.device, resident_bytes=1)
+        host = HostDescription("nano", segment.chain.num_layers, both.resident, ("raw",), 1)
+        link = InProcessServer()
+        self.server = CloudServer(both, link, host=host, model_id=nano.model_id)
+        self.server.start()
+        transport = InProcessTransport(link, fault=fault)
+        self.session = EdgeSession(both, transport, model_id=nano.model_id)
+        self._next_step = 1
+
+    def step(self, inputs, span: CloudSpan):
+        """Run a step; return tokens and logits."""
+        self.logits.clear()
+        number, self._next_step = self._next_step, self._next_step + 1
+        state = StepState(tensors=dict(inputs))
+        deadline_s = self.session._clock() + 20.0
+        self.session.step(number, state, span, codec="raw", deadline_s=deadline_s)
+        return state.tensors["tokens"], torch.stack(self.logits)
+
+
+@pytest.fixture(scope="module")
+def inputs(nano):
+    generator = torch.Generator().manual_seed(3)
+    image = torch.randint(0, 256, (224, 224, 3), generator=generator, dtype=torch.uint8)
+    return nano.model.observe(image.numpy(), INSTRUCTION)
+
+
+@pytest.fixture(scope="module")
+def unsplit(nano, inputs):
+    return UnsplitOpenVla(nano.model).run(inputs)
+
+
+@pytest.fixture(scope="module")
+def rig(nano, nano_segment):
+    rig = Rig(nano, nano_segment)
+    yield rig
+    rig.server.close()
+
+
+def assert_equal(got, unsplit) -> None:
+    tokens, logits = got
+    assert torch.equal(tokens, unsplit.tokens)
+    assert torch.equal(logits, unsplit.logits), "logits differ in some bit"
+
+
+def test_unsplit_model_draws_action_tokens_that_depend_on_the_image(nano, inputs, unsplit):
+    other = {**inputs, "image": inputs["image"].flip(1)}
+    assert len(set(unsplit.tokens.tolist())) > 1
+    assert not torch.equal(UnsplitOpenVla(nano.model).run(other).logits, unsplit.logits)
+
+
+def test_split_equals_unsplit_at_every_block_boundary_edge_prefix(rig, inputs, unsplit):
+    chain = rig.session.segment.chain
+    for cut in chain.block_boundaries:
+        assert_equal(rig.step(inputs, CloudSpan(cut, chain.num_layers)), unsplit)
+
+
+def test_split_equals_unsplit_at_every_block_boundary_cloud_prefix(rig, inputs, unsplit):
+    for cut in rig.session.segment.chain.block_boundaries:
+        assert_equal(rig.step(inputs, CloudSpan(0, cut)), unsplit)
+
+
+def test_split_equals_unsplit_at_every_cut_inside_a_block_of_each_tower(rig, inputs, unsplit):
+    chain = rig.session.segment.chain
+    for cut, layer in enumerate(chain.layers):
+        if layer.block in ("dino.1", "siglip.0", "llama.2"):
+            assert_equal(rig.step(inputs, CloudSpan(cut, chain.num_layers)), unsplit)
+
+
+@given(st.data())
+@settings(max_examples=15, deadline=None)
+def test_split_equals_unsplit_for_any_sandwich(rig, inputs, unsplit, data):
+    num_layers = rig.session.segment.chain.num_layers
+    start = data.draw(st.integers(0, num_layers))
+    stop = data.draw(st.integers(start, num_layers))
+    assert_equal(rig.step(inputs, CloudSpan(start, stop)), unsplit)
+
+
+class Script:
+    """A link that loses, doubles, delays and reorders as drawn, after the HELLO."""
+
+    def __init__(self, moves: list[str]) -> None:
+        self.moves = moves
+        self.kept: list[bytes] = []
+
+    def __call__(self, direction: Direction, number: int, message: bytes) -> list[bytes]:
+        if number == 0 or not self.moves:
+            return [message]
+        match self.moves.pop(0):
+            case "lose":
+                return []
+            case "double":
+                return [message, message]
+            case "keep":
+                self.kept.append(message)
+                return []
+            case "late":  # what was kept arrives after newer frames
+                late, self.kept = self.kept, []
+                return [message, *late]
+            case "early":
+                late, self.kept = self.kept, []
+                return [*late, message]
+        return [message]
+
+
+@given(
+    moves=st.lists(
+        st.sampled_from(["pass", "pass", "double", "lose", "keep", "late", "early"]),
+        max_size=12,
+    ),
+    cut=st.sampled_from(["llama.1.norm1", "embed", "head"]),
+)
+@settings(max_examples=25, deadline=None)
+def test_bad_link_gives_equal_tokens_or_an_abandoned_step_and_the_next_step_is_clean(
+    nano, nano_segment, inputs, unsplit, moves, cut
+):
+    chain = nano_segment.chain
+    start = next(i for i, layer in enumerate(chain.layers) if layer.name == cut)
+    span = CloudSpan(start, chain.num_layers)
+    script = Script(list(moves))
+    rig = Rig(nano, nano_segment, fault=script)
+    try:
+        for _ in range(2):
+            try:
+                tokens, _ = rig.step(inputs, span)
+            except RoboEccError:
+                continue  # abandoned, with a reason
+            assert torch.equal(tokens, unsplit.tokens)
+        script.moves.clear()
+        tokens, _ = rig.step(inputs, span)
+        assert torch.equal(tokens, unsplit.tokens)
+    finally:
+        rig.server.close()
