@@ -106,3 +106,9 @@ def _device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device is {name!r}, but torch sees no CUDA device; use auto or cpu")
     return device
+
+
+def use_threads(num_threads: int) -> None:
+    """Let torch use this many CPU threads in this process; 0 leaves it its own choice."""
+    if num_threads:
+        torch.set_num_threads(num_threads)

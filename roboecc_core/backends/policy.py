@@ -44,6 +44,8 @@ class EdgePolicy:
         session: the robot's side of the split.
         action_period_s: how long one action lasts.
         valid_for_s: how long after the image's capture its actions may be acted on.
+        first_step: number of the first step. The arm refuses steps older than those that it
+            has seen, so a robot that restarts must go on above them.
         clock: monotonic seconds; the session's own.
     """
 
@@ -54,6 +56,7 @@ class EdgePolicy:
         *,
         action_period_s: float,
         valid_for_s: float,
+        first_step: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
@@ -61,7 +64,7 @@ class EdgePolicy:
         self._action_period_s = action_period_s
         self._valid_for_s = valid_for_s
         self._clock = clock
-        self._next_step = 1
+        self._next_step = first_step
 
     def step(
         self,

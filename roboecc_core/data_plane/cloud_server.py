@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from roboecc_core.data_plane.cloud_steps import CloudSteps, Refusal
 from roboecc_core.data_plane.frame import (
     ErrorCode,
     Frame,
@@ -27,7 +28,7 @@ from roboecc_core.data_plane.frame import (
     json_tensor,
 )
 from roboecc_core.data_plane.hello import HostDescription, hello_reply
-from roboecc_core.data_plane.cloud_steps import CloudSteps, Refusal
+from roboecc_core.data_plane.link_probe import MAX_PROBE_BYTES
 from roboecc_core.data_plane.segment import Segment
 from roboecc_core.data_plane.transport import Reply, Server
 from roboecc_core.errors import ProtocolError, RoboEccError
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 # Two steps in flight a robot is one being served and one that its robot still waits for;
 # more would only queue up answers that come too late.
 _MAX_QUEUED = 16
-_MAX_PROBE_BYTES = 32 * 1024
+
 
 
 @dataclasses.dataclass(order=True, slots=True)
@@ -57,7 +58,6 @@ class CloudServer:
     Args:
         segment: the layers held here.
         server: the transport's end.
-        host: how this host describes itself in HELLO.
         model_id: 16 bytes, from the manifest.
         clock: monotonic seconds.
     """
@@ -67,13 +67,12 @@ class CloudServer:
         segment: Segment,
         server: Server,
         *,
-        host: HostDescription,
         model_id: bytes,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.steps = CloudSteps(segment, clock=clock)
         self._server = server
-        self._host = host
+        self._host = HostDescription.of(segment)
         self._model_id = model_id
         self._clock = clock
         self._serial = itertools.count()
@@ -181,8 +180,8 @@ def _probe_reply(frame: Frame) -> Frame:
     """Answer a probe with as many bytes as it asks for."""
     wanted = frame.tensor("reply_bytes")
     num_bytes = int.from_bytes(wanted.data[:4], "little")
-    if wanted.dtype != "int32" or not 0 <= num_bytes <= _MAX_PROBE_BYTES:
-        raise ProtocolError(f"a probe asks for {num_bytes} bytes, at most {_MAX_PROBE_BYTES}")
+    if wanted.dtype != "int32" or not 0 <= num_bytes <= MAX_PROBE_BYTES:
+        raise ProtocolError(f"a probe asks for {num_bytes} bytes, at most {MAX_PROBE_BYTES}")
     payload = WireTensor("probe", "uint8", (num_bytes,), bytes(num_bytes))
     return frame.reply(FrameKind.PROBE, (payload,))
 

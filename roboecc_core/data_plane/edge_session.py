@@ -99,14 +99,7 @@ class EdgeSession:
             TransportError: the cloud does not answer.
             ProtocolError: what answers is no RoboECC cloud of this version.
         """
-        segment = self.segment
-        own = HostDescription(
-            model=segment.chain.model,
-            num_layers=segment.chain.num_layers,
-            resident=segment.resident,
-            codecs=tuple(CODEC_IDS),
-            resident_bytes=segment.resident_bytes,
-        )
+        own = HostDescription.of(self.segment)
         request = hello_frame(own, session=self._session, model_id=self._model_id)
         reply = decode(self._transport.exchange(encode(request), timeout_s=_HELLO_TIMEOUT_S))
         if reply.kind is not FrameKind.HELLO:

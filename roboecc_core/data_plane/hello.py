@@ -7,7 +7,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from roboecc_core.data_plane.codec import CODEC_IDS
 from roboecc_core.data_plane.frame import Frame, FrameKind, json_body, json_frame, json_tensor
+from roboecc_core.data_plane.segment import Segment
 from roboecc_core.errors import ProtocolError
 from roboecc_core.planning.structure import indices_of, layer_ranges
 
@@ -31,6 +33,17 @@ class HostDescription:
     resident: frozenset[int]
     codecs: tuple[str, ...]
     resident_bytes: int
+
+    @classmethod
+    def of(cls, segment: Segment) -> HostDescription:
+        """Describe the host that holds this segment."""
+        return cls(
+            model=segment.chain.model,
+            num_layers=segment.chain.num_layers,
+            resident=segment.resident,
+            codecs=tuple(CODEC_IDS),
+            resident_bytes=segment.resident_bytes,
+        )
 
     def body(self) -> dict[str, object]:
         """Return the JSON body of a HELLO."""

@@ -291,6 +291,7 @@ def _receiver(
             handler(robot, request, lambda answer: outbox.put(query, answer))
         except Exception:  # a defect must not end the callback thread; the robot hears of it
             _logger.exception("request of %d bytes from robot %r failed", len(request), robot)
-            query.drop()  # the logged traceback would keep it, and the robot waiting
+            # The logged traceback would keep the query, and the robot waiting.
+            query.drop()  # type: ignore[no-untyped-call]
 
     return receive

@@ -17,7 +17,6 @@ from hypothesis import strategies as st  # noqa: E402
 from roboecc_core.backends.unsplit import UnsplitOpenVla  # noqa: E402
 from roboecc_core.data_plane.cloud_server import CloudServer  # noqa: E402
 from roboecc_core.data_plane.edge_session import EdgeSession  # noqa: E402
-from roboecc_core.data_plane.hello import HostDescription  # noqa: E402
 from roboecc_core.data_plane.segment import Segment, StepState  # noqa: E402
 from roboecc_core.data_plane.transport.inprocess import (  # noqa: E402
     Direction,
@@ -45,9 +44,8 @@ class Rig:
 
         operations = {**segment.operations, head: recording_head}
         both = Segment(segment.chain, operations, device=segment.device, resident_bytes=1)
-        host = HostDescription("nano", segment.chain.num_layers, both.resident, ("raw",), 1)
         link = InProcessServer()
-        self.server = CloudServer(both, link, host=host, model_id=nano.model_id)
+        self.server = CloudServer(both, link, model_id=nano.model_id)
         self.server.start()
         transport = InProcessTransport(link, fault=fault)
         self.session = EdgeSession(both, transport, model_id=nano.model_id)

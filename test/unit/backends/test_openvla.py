@@ -1,0 +1,111 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""Our layers against the original implementation's tensors, where these lie beside us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from roboecc_core.backends.catalog import manifest_of  # noqa: E402
+from roboecc_core.backends.checkpoint import CheckpointFolder  # noqa: E402
+from roboecc_core.backends.model import digest_model, load_segment  # noqa: E402
+from roboecc_core.backends.openvla import OpenVla  # noqa: E402
+from roboecc_core.backends.vision_towers import PatchEmbed  # noqa: E402
+from roboecc_core.data_plane.segment import Segment, StepState  # noqa: E402
+from roboecc_core.errors import ConfigError  # noqa: E402
+from roboecc_core.planning.structure import plan_step  # noqa: E402
+from roboecc_core.types import CloudSpan  # noqa: E402
+
+pytestmark = pytest.mark.torch
+TINY = Path(__file__).resolve().parents[4] / "shared" / "data" / "checkpoints" / "openvla-tiny"
+
+
+@pytest.mark.skipif(not TINY.is_dir(), reason="the reference checkpoints are not beside the checkout")
+def test_openvla_reproduces_the_original_implementations_tensors():
+    model = OpenVla(CheckpointFolder(TINY), dtype="float32")
+    reference = np.load(TINY / "reference.npz")
+    everything = range(model.chain.num_layers)
+    segment = load_segment(
+        model, everything, digest_model(model), device=torch.device("cpu"), dtype=torch.float32
+    )
+    recorded = _run_on_pixels(segment, reference)
+    assert recorded.tensors["tokens"].tolist() == reference["action_token_ids"].tolist()
+    np.testing.assert_allclose(
+        recorded.tensors["actions"][0].numpy(), reference["actions"], atol=1e-12
+    )
+    np.testing.assert_allclose(
+        recorded.tensors["projected"][0].numpy(), reference["projected"], atol=1e-5
+    )
+
+
+def _run_on_pixels(segment: Segment, reference) -> StepState:
+    """Run a step on pixels that are already normalised, as the reference has them."""
+    pixels = torch.from_numpy(reference["pixel_values"])
+    for index, operation in list(segment.operations.items()):
+        if isinstance(operation, PatchEmbed):
+            name = segment.chain.layers[index].name
+            channels = pixels[:, :3] if name == "dino.embed" else pixels[:, 3:]
+            segment.operations[index] = _embedding(operation, channels)
+    size = pixels.shape[-1]
+    state = StepState(
+        {
+            "image": torch.zeros(1, size, size, 3, dtype=torch.uint8),
+            "prompt_ids": torch.from_numpy(reference["input_ids"]),
+        }
+    )
+    segment.run(plan_step(segment.chain, CloudSpan(0, 0)).visits[0], state)
+    return state
+
+
+def _embedding(operation: PatchEmbed, pixels):
+    return lambda _context, _image: (operation.embed(pixels),)
+
+
+def test_observe_resizes_any_image_and_appends_the_empty_token(nano):
+    inputs = nano.model.observe(np.zeros((480, 640, 3), np.uint8), "Lift the Mango")
+    assert tuple(inputs["image"].shape) == (1, 112, 112, 3)
+    ids = inputs["prompt_ids"][0].tolist()
+    assert ids[0] == 1
+    assert ids[-1] == nano.model.checkpoint.config["empty_token_id"]
+    assert ids == nano.model.observe(np.zeros((112, 112, 3), np.uint8), "lift the mango")[
+        "prompt_ids"
+    ][0].tolist()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3), np.float32)],
+    ids=["grey", "four channels", "float"],
+)
+def test_observe_refuses_an_image_of_another_kind(nano, image):
+    with pytest.raises(ConfigError, match=r"expected uint8 \(height, width, 3\) RGB"):
+        nano.model.observe(image, "go")
+
+
+def test_observe_refuses_an_instruction_that_is_too_long(nano):
+    with pytest.raises(ConfigError, match="shorten it"):
+        nano.model.observe(np.zeros((112, 112, 3), np.uint8), "very " * 200)
+
+
+def test_openvla_lists_the_known_unnorm_keys_when_one_is_unknown(nano):
+    with pytest.raises(ConfigError, match=r"'bridge_orig'.*\['random'\]"):
+        OpenVla(nano.model.checkpoint, dtype="float32", unnorm_key="bridge_orig")
+
+
+def test_manifest_changes_with_one_weight_only(nano, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes((nano.model.checkpoint.folder / name).read_bytes())
+    tensors = load_file(nano.model.checkpoint.folder / "model.safetensors")
+    tensors["language_model.model.layers.2.mlp.up_proj.weight"][5, 7] += 1e-3
+    save_file(tensors, str(tmp_path / "model.safetensors"))
+    other = manifest_of(OpenVla(CheckpointFolder(tmp_path), dtype="float32"))
+    assert other.model_id != nano.manifest.model_id
+    pairs = zip(other.layer_names, other.layer_digests, nano.manifest.layer_digests, strict=True)
+    assert [name for name, a, b in pairs if a != b] == ["llama.2.mlp_up"]
