@@ -16,7 +16,10 @@ from roboecc_core.planning.nano import NANO, nano_config
 from roboecc_core.planning.openvla import OpenVlaStructure
 from roboecc_core.planning.structure import LayerChain
 
-app = typer.Typer(help="Known models, their layers, and the digest of a checkpoint.")
+app = typer.Typer(
+    help="Known models, their layers, and the digest of a checkpoint.\n\n"
+    "Example: `roboecc models show nano`"
+)
 
 
 def known_models() -> dict[str, str]:

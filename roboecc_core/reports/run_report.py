@@ -78,12 +78,13 @@ def stage_figure(record: RunRecord) -> Figure:
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         axes = figure.subplots()
-        steps = np.array([timing.step for timing in record.timings])
+        numbers = [timing.step for timing in record.timings]
+        steps = np.array(numbers) - numbers[0] + 1
         arm_s = {action.step: action.arm_s for action in record.applied}
         floor = np.zeros(len(steps))
         for stage in STAGES:
             seconds = (
-                [arm_s.get(int(step), 0.0) for step in steps]
+                [arm_s.get(number, 0.0) for number in numbers]
                 if stage == "arm"
                 else record.stage_s(stage)
             )
@@ -91,11 +92,9 @@ def stage_figure(record: RunRecord) -> Figure:
             axes.bar(steps, height_ms, 1.0, floor, label=stage, color=_COLOURS[stage])
             floor += height_ms
         axes.set(xlabel="step", ylabel="ms", title="From photon to joint command: each step")
-        axes.axhline(1e3 / CONTROL_RATE_HZ, color="black", lw=0.8, ls="--")
-        axes.annotate(
-            f"{CONTROL_RATE_HZ:.0f} Hz", (steps[-1], 1e3 / CONTROL_RATE_HZ), va="bottom", ha="right"
-        )
-        figure.legend(ncols=len(STAGES), loc="outside lower center", frameon=False)
+        label = f"{CONTROL_RATE_HZ:.0f} Hz"
+        axes.axhline(1e3 / CONTROL_RATE_HZ, color="black", lw=0.8, ls="--", label=label)
+        figure.legend(ncols=len(STAGES) + 1, loc="outside lower center", frameon=False)
     return figure
 
 

@@ -179,7 +179,7 @@ def test_repository_root_is_not_on_the_import_path():
 
 @pytest.mark.ros
 def test_messages_come_from_the_installed_package():
-    from roboecc_msgs.msg import StepTiming  # noqa: PLC0415  # a core-only laptop has none
+    from roboecc_msgs.msg import StepTiming
 
     assert StepTiming.get_fields_and_field_types()["round_trips"] == "uint32"
 
