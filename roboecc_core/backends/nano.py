@@ -51,7 +51,6 @@ def nano_checkpoint(seed: int) -> Path:
 
 def write_checkpoint(folder: Path, config: dict[str, Any], seed: int) -> None:
     """Write config, random weights, tokenizer and manifest in OpenVLA's folder layout."""
-
     (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
     save_file({}, str(folder / "model.safetensors"))
     byte_tokenizer().save(str(folder / "tokenizer.json"))

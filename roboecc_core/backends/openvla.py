@@ -40,6 +40,7 @@ PROMPT = "In: What action should the robot take to {}?\nOut:"
 # tokenizer does not emit here (openvla's predict_action appends it).
 EMPTY_TOKEN = 29871
 _LLAMA = "language_model.model"
+_RGB_CHANNELS = 3
 
 
 class OpenVla:
@@ -133,7 +134,7 @@ class OpenVla:
         file = self.checkpoint.folder / "tokenizer.json"
         try:
             return Tokenizer.from_str(file.read_text(encoding="utf-8"))
-        except Exception as error:  # noqa: BLE001  the library raises bare Exception
+        except Exception as error:  # the library raises bare Exception
             raise CheckpointError(f"cannot read {str(file)!r}: {error}") from error
 
     def observe(self, image: npt.NDArray[np.uint8], instruction: str) -> dict[str, torch.Tensor]:
@@ -142,7 +143,7 @@ class OpenVla:
         Raises:
             ConfigError: the image has no three channels, or the prompt is too long.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        if image.shape[2:] != (_RGB_CHANNELS,) or image.dtype != np.uint8:
             raise ConfigError(
                 f"image is {image.dtype} {image.shape}; expected uint8 (height, width, 3) RGB"
             )

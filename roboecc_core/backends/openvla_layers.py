@@ -105,7 +105,9 @@ class ActionStatistics:
         if not unnorm_key and len(known) == 1:
             (unnorm_key,) = known
         if unnorm_key not in known:
-            raise ConfigError(f"unnorm_key is {unnorm_key!r}; this checkpoint knows {sorted(known)}")
+            raise ConfigError(
+                f"unnorm_key is {unnorm_key!r}; this checkpoint knows {sorted(known)}"
+            )
         try:
             action = known[unnorm_key]["action"]
             low, high = (np.asarray(action[q], np.float64) for q in ("q01", "q99"))

@@ -63,7 +63,7 @@ class Attention(nn.Module):
         queries, keys, values = (self._heads(t) for t in (q, k, v))
         is_causal = False
         if self.rotary is not None:
-            queries, keys, values = self._with_past(context, queries, keys, values)
+            queries, keys, values = _with_past(self.rotary, context, queries, keys, values)
             is_causal = queries.shape[2] > 1
         attended = functional.scaled_dot_product_attention(
             queries,
@@ -79,25 +79,26 @@ class Attention(nn.Module):
     def _heads(self, flat: torch.Tensor) -> torch.Tensor:
         return flat.view(*flat.shape[:-1], -1, self.head_dim).transpose(1, 2)
 
-    def _with_past(
-        self,
-        context: LayerContext,
-        queries: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
-    ) -> Tensors:
-        past = context.cache.get("k")
-        start = 0 if past is None else past.shape[2]
-        positions = torch.arange(start, start + queries.shape[2], device=queries.device)
-        assert self.rotary is not None
-        cos, sin = (t.unsqueeze(1) for t in self.rotary(values, positions.unsqueeze(0)))
-        queries = queries * cos + _rotate_half(queries) * sin
-        keys = keys * cos + _rotate_half(keys) * sin
-        if past is not None:
-            keys = torch.cat((past, keys), dim=2)
-            values = torch.cat((context.cache["v"], values), dim=2)
-        context.cache["k"], context.cache["v"] = keys, values
-        return queries, keys, values
+
+def _with_past(
+    rotary: nn.Module,
+    context: LayerContext,
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+) -> Tensors:
+    """Turn queries and keys by their positions and put what came before in front of them."""
+    past = context.cache.get("k")
+    start = 0 if past is None else past.shape[2]
+    positions = torch.arange(start, start + queries.shape[2], device=queries.device)
+    cos, sin = (t.unsqueeze(1) for t in rotary(values, positions.unsqueeze(0)))
+    queries = queries * cos + _rotate_half(queries) * sin
+    keys = keys * cos + _rotate_half(keys) * sin
+    if past is not None:
+        keys = torch.cat((past, keys), dim=2)
+        values = torch.cat((context.cache["v"], values), dim=2)
+    context.cache["k"], context.cache["v"] = keys, values
+    return queries, keys, values
 
 
 def _rotate_half(x: torch.Tensor) -> torch.Tensor:

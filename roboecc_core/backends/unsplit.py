@@ -9,6 +9,7 @@ and none of their code for blocks, cache, positions or masks.
 from __future__ import annotations
 
 import dataclasses
+from typing import cast
 
 import torch
 from torch import nn
@@ -53,8 +54,7 @@ class UnsplitOpenVla:
         self._blocks: list[nn.ModuleList] = []
         for tower in self._towers:
             embed = load_layer(model, layers[f"{tower.prefix}.embed"]).to(dtype)
-            assert isinstance(embed, PatchEmbed)
-            self._embeds.append(embed)
+            self._embeds.append(cast(PatchEmbed, embed))
             blocks = [_tower_block(tower, i, folder) for i in range(tower.num_used_blocks)]
             self._blocks.append(nn.ModuleList(blocks).to(dtype).eval())
         self._projector = {

@@ -29,18 +29,23 @@ def parse_layers(text: str, num_layers: int) -> frozenset[int]:
     if text == "all":
         return frozenset(range(num_layers))
     try:
-        ranges = [tuple(map(int, part.split(":"))) for part in text.split(",")]
-        if all(len(r) == 2 and 0 <= r[0] < r[1] <= num_layers for r in ranges):
-            return indices_of(ranges)
+        ranges = [_range(part) for part in text.split(",")]
     except ValueError:
-        pass
+        ranges = []
+    if ranges and all(0 <= start < stop <= num_layers for start, stop in ranges):
+        return indices_of(ranges)
     raise ConfigError(
         f"layers are {text!r}; expected 'all' or ranges such as '0:24,53:{num_layers}' within "
         f"[0, {num_layers})"
     )
 
 
-def serve(  # noqa: PLR0913  a command's options are its arguments
+def _range(text: str) -> tuple[int, int]:
+    start, stop = text.split(":")
+    return int(start), int(stop)
+
+
+def serve(
     model: Annotated[str, typer.Option(help="Built-in model or checkpoint folder.")] = "nano",
     seed: Annotated[int, typer.Option(help="Seed of a built-in model's weights.")] = 0,
     listen: Annotated[
@@ -60,11 +65,10 @@ def serve(  # noqa: PLR0913  a command's options are its arguments
 
     Listens on this machine only unless told otherwise; the link is not encrypted yet.
 
-    Examples:
+    Example: `roboecc serve`
 
-    `roboecc serve`
-
-    `roboecc serve --model ~/checkpoints/openvla-7b --listen tcp/0.0.0.0:7447 --robots arm1,arm2`
+    For two robots:
+    `roboecc serve --model ~/openvla-7b --listen tcp/0.0.0.0:7447 --robots arm1,arm2`
     """
     from roboecc_core.backends.catalog import open_model, use_threads
     from roboecc_core.data_plane.cloud_server import CloudServer

@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 _MAX_QUEUED = 16
 
 
-
 @dataclasses.dataclass(order=True, slots=True)
 class _Job:
     """A decoded request, ordered by when its requester stops waiting."""
@@ -133,7 +132,7 @@ class CloudServer:
                 answer = error_frame(job.frame, refusal.code, str(refusal))
             except RoboEccError as error:
                 answer = error_frame(job.frame, ErrorCode.PROTOCOL, str(error))
-            except Exception as error:  # the guard of style.md 6: logged here, told in one line
+            except Exception as error:  # noqa: BLE001  the guard of style.md 6: logged here, told in one line
                 _log.exception("request of robot %s failed", job.robot)
                 sentence = f"the cloud failed inside: {type(error).__name__}"
                 answer = error_frame(job.frame, ErrorCode.INTERNAL, sentence)

@@ -143,7 +143,11 @@ class OpenVlaStructure:
             *(spec for stream in (*streams, llama) for spec in stream.tensor_specs()),
         ]
         layers = [
-            *(layer for t, s in zip(self.towers, streams, strict=True) for layer in _tower_layers(t, s)),
+            *(
+                layer
+                for t, s in zip(self.towers, streams, strict=True)
+                for layer in _tower_layers(t, s)
+            ),
             _projector_layer(streams),
             *_language_layers(llama, self.num_blocks),
         ]

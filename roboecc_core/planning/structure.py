@@ -55,7 +55,9 @@ class TensorSpec:
         return (
             dtype == self.dtype
             and len(shape) == len(self.shape)
-            and all(isinstance(d, str) or d == got for d, got in zip(self.shape, shape, strict=True))
+            and all(
+                isinstance(d, str) or d == got for d, got in zip(self.shape, shape, strict=True)
+            )
         )
 
 

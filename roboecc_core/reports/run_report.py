@@ -49,7 +49,8 @@ def write_run_report(
         path: of the HTML file; its folder exists.
         record: of the run, with at least one step.
         facts: what to list at the top, in order, e.g. model, transport, machine.
-        first_image, last_image: RGB `(height, width, 3)`.
+        first_image: RGB `(height, width, 3)`.
+        last_image: likewise.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("roboecc_core.reports", ""), autoescape=True
@@ -105,7 +106,9 @@ def rate_figure(record: RunRecord) -> Figure:
         axes = figure.subplots()
         at_s = np.array([action.at_s for action in record.applied])
         if len(at_s) > 1:
-            axes.plot(at_s[1:] - at_s[0], 1.0 / np.maximum(np.diff(at_s), 1e-3), ".-", lw=0.7, ms=3)
+            axes.plot(
+                at_s[1:] - at_s[0], 1.0 / np.maximum(np.diff(at_s), 1e-3), ".-", lw=0.7, ms=3
+            )
         axes.axhline(CONTROL_RATE_HZ, color="black", lw=0.8, ls="--", label="wanted: 30 Hz")
         axes.set(xlabel="time, s", ylabel="actions / s", title="Action rate", ylim=(0, None))
         axes.legend(frameon=False, loc="upper right")

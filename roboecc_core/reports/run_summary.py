@@ -13,6 +13,7 @@ from roboecc_core.types import CloudSpan, StepTiming
 CONTROL_RATE_HZ = 30.0  # what the paper asks of real-time control (Sec. II-A.2)
 STAGES = ("capture", "edge", "encode", "network", "cloud", "decode", "arm")
 
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class AppliedAction:
     """The first command with which the arm acted on an action.
@@ -28,6 +29,7 @@ class AppliedAction:
     at_s: float
     arm_s: float
 
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class DecisionRecord:
     """A split decision as it was published."""
@@ -37,6 +39,7 @@ class DecisionRecord:
     codec: str
     policy: str
     reason: str
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunRecord:
@@ -69,9 +72,10 @@ class RunRecord:
     @property
     def action_hz(self) -> float:
         """Actions begun a second, from the first to the last; 0 with fewer than two."""
-        if len(self.applied) < 2:
+        if not self.applied:
             return 0.0
-        return (len(self.applied) - 1) / (self.applied[-1].at_s - self.applied[0].at_s)
+        seconds = self.applied[-1].at_s - self.applied[0].at_s
+        return (len(self.applied) - 1) / seconds if seconds > 0 else 0.0
 
     def stage_s(self, stage: str) -> list[float]:
         """Return one stage's time in every step; `arm` in every applied action."""
@@ -79,9 +83,11 @@ class RunRecord:
             return [action.arm_s for action in self.applied]
         return [getattr(timing, f"{stage}_s") for timing in self.timings]
 
+
 def median_ms(seconds: Sequence[float]) -> float:
     """Return the median in ms; 0 of nothing."""
     return 1e3 * statistics.median(seconds) if seconds else 0.0
+
 
 def p95_ms(seconds: Sequence[float]) -> float:
     """Return the 95th percentile (nearest rank) in ms; 0 of nothing."""
@@ -89,6 +95,7 @@ def p95_ms(seconds: Sequence[float]) -> float:
         return 0.0
     ordered = sorted(seconds)
     return 1e3 * ordered[max(0, -(-95 * len(ordered) // 100) - 1)]
+
 
 def summary(record: RunRecord) -> dict[str, object]:
     """Return the part of `roboecc demo`'s document that follows from the record."""

@@ -72,7 +72,12 @@ def test_serve_gives_the_robots_own_actions_for_any_span(serve):
     robot = policy(endpoint)
     num_layers = robot.model.chain.num_layers
     image = np.random.default_rng(1).integers(0, 256, (224, 224, 3), dtype=np.uint8)
-    spans = [CloudSpan(0, 0), CloudSpan(0, num_layers), CloudSpan(45, num_layers), CloudSpan(10, 60)]
+    spans = [
+        CloudSpan(0, 0),
+        CloudSpan(0, num_layers),
+        CloudSpan(45, num_layers),
+        CloudSpan(10, 60),
+    ]
     steps = [
         robot.step(image, "pick up the mango", Deployment(s, "raw", 20.0), capture_age_s=0.01)
         for s in spans

@@ -46,7 +46,7 @@ def test_open_model_says_what_was_expected_when_the_folder_is_missing(tmp_path):
 
 def test_open_model_names_the_file_when_config_is_no_json(folder):
     (folder / "config.json").write_text("{")
-    with pytest.raises(CheckpointError, match="config.json"):
+    with pytest.raises(CheckpointError, match=r"config\.json"):
         open_model(str(folder))
 
 
@@ -59,7 +59,7 @@ def test_open_model_names_the_field_when_config_is_another_models(folder):
 def test_open_model_names_the_file_when_it_is_truncated(folder):
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(CheckpointError, match="model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         load_all(folder)
 
 

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.torch
 TINY = Path(__file__).resolve().parents[4] / "shared" / "data" / "checkpoints" / "openvla-tiny"
 
 
-@pytest.mark.skipif(not TINY.is_dir(), reason="the reference checkpoints are not beside the checkout")
+@pytest.mark.skipif(
+    not TINY.is_dir(), reason="the reference checkpoints are not beside the checkout"
+)
 def test_openvla_reproduces_the_original_implementations_tensors():
     model = OpenVla(CheckpointFolder(TINY), dtype="float32")
     reference = np.load(TINY / "reference.npz")
@@ -72,9 +74,12 @@ def test_observe_resizes_any_image_and_appends_the_empty_token(nano):
     ids = inputs["prompt_ids"][0].tolist()
     assert ids[0] == 1
     assert ids[-1] == nano.model.checkpoint.config["empty_token_id"]
-    assert ids == nano.model.observe(np.zeros((112, 112, 3), np.uint8), "lift the mango")[
-        "prompt_ids"
-    ][0].tolist()
+    assert (
+        ids
+        == nano.model.observe(np.zeros((112, 112, 3), np.uint8), "lift the mango")["prompt_ids"][
+            0
+        ].tolist()
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,7 @@ class Pair:
         self.server = CloudServer(segment, self.link, model_id=MODEL_ID, clock=self.clock)
         self.server.start()
         self.transport = RecordingTransport(InProcessTransport(self.link))
-        self.session = EdgeSession(
-            whole, self.transport, model_id=model_id, clock=self.clock
-        )
+        self.session = EdgeSession(whole, self.transport, model_id=model_id, clock=self.clock)
 
     def step(self, number: int, inputs, span: CloudSpan, *, for_s: float = 5.0) -> StepState:
         state = StepState(tensors=dict(inputs))
@@ -264,7 +262,9 @@ def test_step_past_its_deadline_is_abandoned_and_the_cloud_is_told(pair, inputs,
     assert [decode(n).kind for n in pair.transport.notices] == [FrameKind.CANCEL]
 
 
-def test_session_introduces_itself_again_after_the_cloud_restarted(pair, nano_segment, inputs, span):
+def test_session_introduces_itself_again_after_the_cloud_restarted(
+    pair, nano_segment, inputs, span
+):
     pair.step(1, inputs, span)
     pair.server.close()
     with pytest.raises(TransportError):

@@ -129,21 +129,14 @@ class Script:
     def __call__(self, direction: Direction, number: int, message: bytes) -> list[bytes]:
         if number == 0 or not self.moves:
             return [message]
-        match self.moves.pop(0):
-            case "lose":
-                return []
-            case "double":
-                return [message, message]
-            case "keep":
-                self.kept.append(message)
-                return []
-            case "late":  # what was kept arrives after newer frames
-                late, self.kept = self.kept, []
-                return [message, *late]
-            case "early":
-                late, self.kept = self.kept, []
-                return [*late, message]
-        return [message]
+        move, late = self.moves.pop(0), []
+        if move in ("late", "early"):  # what was kept arrives after or before newer frames
+            late, self.kept = self.kept, []
+        if move == "keep":
+            self.kept.append(message)
+        delivered = {"lose": [], "keep": [], "double": [message, message]}
+        now = delivered.get(move, [message])
+        return [*now, *late] if move == "late" else [*late, *now]
 
 
 @given(

@@ -3,6 +3,7 @@
 """Crossings follow from the chain and the span alone."""
 
 import dataclasses
+import itertools
 
 import pytest
 from hypothesis import given
@@ -51,9 +52,7 @@ def cut(name: str) -> CloudSpan:
 @given(spans())
 def test_plan_step_runs_every_layer_in_order_on_the_side_that_the_span_says(span):
     plan = plan_step(CHAIN, span)
-    executed = [
-        (e.phase, e.iteration, e.layer_index) for v in plan.visits for e in v.executions
-    ]
+    executed = [(e.phase, e.iteration, e.layer_index) for v in plan.visits for e in v.executions]
     assert executed == [(p.name, i, index) for p, i, index in CHAIN.executions()]
     for visit in plan.visits:
         for execution in visit.executions:
@@ -65,7 +64,7 @@ def test_plan_step_begins_and_ends_on_the_edge_and_alternates(span):
     sides = [visit.side for visit in plan_step(CHAIN, span).visits]
     assert sides[0] is Side.EDGE
     assert sides[-1] is Side.EDGE
-    assert all(a is not b for a, b in zip(sides, sides[1:], strict=False))
+    assert all(a is not b for a, b in itertools.pairwise(sides))
 
 
 @given(spans())
@@ -142,7 +141,7 @@ def test_plan_step_refuses_a_span_past_the_last_layer():
 
 def test_layer_chain_refuses_a_layer_that_reads_what_nobody_wrote():
     orphan = Layer("late", "late", "decoder", {"finish": TensorIo(("logits",), ("tokens",))})
-    with pytest.raises(ConfigError, match="'late' reads.*logits"):
+    with pytest.raises(ConfigError, match=r"'late' reads.*logits"):
         dataclasses.replace(CHAIN, layers=(orphan,))
 
 

@@ -74,12 +74,10 @@ def test_p95_is_one_of_the_values_and_at_least_the_median(seconds):
 def test_report_shows_the_figures_and_needs_no_other_file(record, tmp_path):
     image = np.zeros((8, 8, 3), np.uint8)
     path = tmp_path / "report.html"
-    write_run_report(
-        path, record, {"model": "nano <seed 0>"}, first_image=image, last_image=image
-    )
+    write_run_report(path, record, {"model": "nano <seed 0>"}, first_image=image, last_image=image)
     html = path.read_text()
     assert "nano &lt;seed 0&gt;" in html
     assert "transfer takes &lt;1 ms &amp; it fits" in html
     assert html.count("data:image/png;base64,") == 4
-    assert "src=\"http" not in html
+    assert 'src="http' not in html
     assert "1 of\n5 steps were abandoned" in html
