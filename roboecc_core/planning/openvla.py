@@ -13,15 +13,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from roboecc_core.errors import CheckpointError
-from roboecc_core.planning.structure import Layer, LayerChain, Phase, TensorIo, TensorSpec
-from roboecc_core.planning.transformer import Stream
+from roboecc_core.planning.assembly import assemble
+from roboecc_core.planning.chain import LayerChain
+from roboecc_core.planning.description import Backbone, Detokenizer, ModelDescription, Tower
 from roboecc_core.types import ACTION_DIM
 
 PATCH_SIZE_PX = 14
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _HALF = (0.5, 0.5, 0.5)
 _NOMINAL_PROMPT_TOKENS = 28  # LIBERO's mean prompt; real steps take any length
-_LANGUAGE_PHASES = ("prefill", "decode")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,18 +64,21 @@ class VisionTower:
         """How many patches a square image makes."""
         return (image_size_px // PATCH_SIZE_PX) ** 2
 
-    def stream(self, image_size_px: int, dtype: str) -> Stream:
-        """Return the tower's residual stream."""
-        return Stream(
-            prefix=self.prefix,
-            stage="encoder",
-            phases=("vision",),
-            rows=self.num_prefix_tokens + self.num_patches(image_size_px),
+    def description(self, image_size_px: int) -> Tower:
+        """Return the same sizes as a model description has them."""
+        return Tower(
+            name=self.prefix,
             width=self.width,
+            depth=self.depth,
+            num_heads=self.num_heads,
             mlp_width=self.mlp_width,
-            q_width=self.width,
-            kv_width=self.width,
-            dtype=dtype,
+            image_px=image_size_px,
+            patch_px=PATCH_SIZE_PX,
+            prefix_tokens=self.num_prefix_tokens,
+            unused_blocks=1,
+            has_scale=self.num_registers > 0,
+            final_norm="unused",
+            has_unused_pool=self.num_registers == 0,
         )
 
 
@@ -129,91 +132,31 @@ class OpenVlaStructure:
         return self.towers[0].num_patches(self.image_size_px)
 
     def chain(self, dtype: str) -> LayerChain:
-        """Return the layer chain with activations of this dtype."""
-        size, patches, prompt = self.image_size_px, self.num_patches, _NOMINAL_PROMPT_TOKENS
-        llama = self._llama_stream(dtype)
-        streams = [tower.stream(size, dtype) for tower in self.towers]
-        tensors = [
-            TensorSpec("image", "uint8", (1, size, size, 3)),
-            TensorSpec("prompt_ids", "int64", (1, "prompt")),
-            TensorSpec("projected", dtype, (1, patches, self.width)),
-            TensorSpec("logits", dtype, (1, self.vocab_size)),
-            TensorSpec("tokens", "int64", (ACTION_DIM,)),
-            TensorSpec("actions", "float64", (1, ACTION_DIM)),
-            *(spec for stream in (*streams, llama) for spec in stream.tensor_specs()),
-        ]
-        layers = [
-            *(
-                layer
-                for t, s in zip(self.towers, streams, strict=True)
-                for layer in _tower_layers(t, s)
-            ),
-            _projector_layer(streams),
-            *_language_layers(llama, self.num_blocks),
-        ]
-        return LayerChain(
-            model=self.name,
-            layers=tuple(layers),
-            tensors={spec.name: spec for spec in tensors},
-            program=(
-                Phase("vision", 1, {"rows": 0, "prompt": prompt}),
-                Phase("prefill", 1, {"rows": patches + prompt, "prompt": prompt}),
-                Phase("decode", ACTION_DIM - 1, {"rows": 1, "prompt": prompt}),
-                Phase("finish", 1, {"rows": 1, "prompt": prompt}),
-            ),
-            inputs=("image", "prompt_ids"),
-            outputs=("tokens", "actions"),
-        )
+        """Return the layer chain with activations and weights of this dtype."""
+        return assemble(self.description(dtype), image_px=self.image_size_px)
 
-    def _llama_stream(self, dtype: str) -> Stream:
-        return Stream(
-            prefix="llama",
-            stage="backbone",
-            phases=_LANGUAGE_PHASES,
-            rows="rows",
-            width=self.width,
-            mlp_width=self.mlp_width,
-            q_width=self.width,
-            kv_width=self.width // self.num_heads * self.num_kv_heads,
+    def description(self, dtype: str) -> ModelDescription:
+        """Return the same sizes as a model description."""
+        fused_width = sum(tower.width for tower in self.towers)
+        return ModelDescription(
+            name=self.name,
+            description="an OpenVLA checkpoint",
+            source="its config.json",
+            towers=tuple(tower.description(self.image_size_px) for tower in self.towers),
+            projector=(fused_width, 4 * fused_width, self.width, self.width),
+            backbone=Backbone(
+                name="llama",
+                width=self.width,
+                depth=self.num_blocks,
+                num_heads=self.num_heads,
+                num_kv_heads=self.num_kv_heads,
+                mlp_width=self.mlp_width,
+                vocab_size=self.vocab_size,
+            ),
+            head=Detokenizer(ACTION_DIM),
+            prompt_tokens=_NOMINAL_PROMPT_TOKENS,
             dtype=dtype,
         )
-
-
-def _tower_layers(tower: VisionTower, stream: Stream) -> list[Layer]:
-    io = {"vision": TensorIo(("image",), (stream.named("hidden"),))}
-    layers = [Layer(f"{tower.prefix}.embed", f"{tower.prefix}.embed", "encoder", io)]
-    for index in range(tower.num_used_blocks):
-        layers += stream.block_layers(index)
-    return layers
-
-
-def _projector_layer(streams: list[Stream]) -> Layer:
-    features = tuple(stream.named("hidden") for stream in streams)
-    return Layer(
-        "projector", "projector", "encoder", {"vision": TensorIo(features, ("projected",))}
-    )
-
-
-def _language_layers(llama: Stream, num_blocks: int) -> list[Layer]:
-    """Embedding, decoder blocks, norm, head and de-tokeniser, in chain order."""
-    hidden = llama.named("hidden")
-    embed = {
-        "prefill": TensorIo(("projected", "prompt_ids"), (hidden,)),
-        "decode": TensorIo(("tokens",), (hidden,)),
-    }
-    norm = TensorIo((hidden,), (llama.named("normed"),))
-    head = {
-        "prefill": TensorIo((llama.named("normed"),), ("logits", "tokens")),
-        "decode": TensorIo((llama.named("normed"), "tokens"), ("logits", "tokens")),
-    }
-    layers = [Layer("embed", "embed", "backbone", embed)]
-    for index in range(num_blocks):
-        layers += llama.block_layers(index)
-    layers.append(Layer("norm", "norm", "backbone", dict.fromkeys(_LANGUAGE_PHASES, norm)))
-    layers.append(Layer("head", "head", "backbone", head))
-    finish = {"finish": TensorIo(("tokens",), ("actions",))}
-    layers.append(Layer("detokenize", "detokenize", "decoder", finish))
-    return layers
 
 
 # what OpenVLA's config.json leaves to Llama-2-7B and to `LlamaConfig()`

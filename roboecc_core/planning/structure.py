@@ -1,34 +1,48 @@
 # Copyright 2026 the RoboECC developers
 # SPDX-License-Identifier: Apache-2.0
-"""A model as a chain of layers, a step as a program over it, and what a span makes cross.
+"""A step under one span: which side runs what and when, and which tensors must cross.
 
-A layer is the smallest cuttable operation (the paper's L_i). It declares, for each phase
-in which it runs, the named tensors that it reads and writes. Everything else is derived
-here: which side runs what and when, which tensors must cross, how often, and how many
-bytes that is. Nothing in this module knows torch, a network or a device.
+All of it is derived by walking the chain's program; nothing in this module knows torch, a
+network or a device. Import everything about a model's structure from here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
-from roboecc_core.errors import ConfigError
+from roboecc_core.planning.chain import (
+    DTYPE_BYTES,
+    Attention,
+    Layer,
+    LayerChain,
+    Phase,
+    TensorIo,
+    TensorSpec,
+    Weight,
+)
 from roboecc_core.types import CloudSpan
 
-DTYPE_BYTES = {
-    "float64": 8,
-    "float32": 4,
-    "float16": 2,
-    "bfloat16": 2,
-    "int64": 8,
-    "int32": 4,
-    "int8": 1,
-    "uint8": 1,
-    "bool": 1,
-}
+__all__ = [
+    "DTYPE_BYTES",
+    "Arrival",
+    "Attention",
+    "Execution",
+    "Layer",
+    "LayerChain",
+    "Phase",
+    "Side",
+    "StepPlan",
+    "TensorIo",
+    "TensorSpec",
+    "Visit",
+    "Weight",
+    "indices_of",
+    "layer_ranges",
+    "plan_step",
+]
 
 
 class Side(Enum):
@@ -36,127 +50,6 @@ class Side(Enum):
 
     EDGE = "edge"
     CLOUD = "cloud"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """A named tensor. A dimension given as a string is bound by the phase (`Phase.dims`)."""
-
-    name: str
-    dtype: str
-    shape: tuple[int | str, ...]
-
-    def bound(self, dims: Mapping[str, int]) -> tuple[int, ...]:
-        """Return the shape with every named dimension replaced by its size in this phase."""
-        return tuple(dims[d] if isinstance(d, str) else d for d in self.shape)
-
-    def accepts(self, dtype: str, shape: Sequence[int]) -> bool:
-        """Return whether a received tensor is this one; a named dimension takes any size."""
-        return (
-            dtype == self.dtype
-            and len(shape) == len(self.shape)
-            and all(
-                isinstance(d, str) or d == got for d, got in zip(self.shape, shape, strict=True)
-            )
-        )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class TensorIo:
-    """What a layer reads and writes in one phase, in the order its operation takes them."""
-
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Layer:
-    """One cuttable operation.
-
-    Attributes:
-        name: unique in the chain, `<block>.<operation>`.
-        block: the transformer block (or other unit) it belongs to; the pool's unit.
-        stage: "encoder", "backbone" or "decoder" (S_enc, S_bac, S_dec of the paper).
-        io: by phase name; a phase that is absent does not run this layer.
-    """
-
-    name: str
-    block: str
-    stage: str
-    io: Mapping[str, TensorIo]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Phase:
-    """One pass over the layers that take part in it, run `repeats` times in a row."""
-
-    name: str
-    repeats: int
-    dims: Mapping[str, int]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LayerChain:
-    """A model: layers in execution order, the step program, inputs and outputs.
-
-    Attributes:
-        model: the model's name.
-        layers: in execution order; their positions are the indices of every span.
-        tensors: every tensor that any layer reads or writes.
-        program: the phases of one step, in order.
-        inputs: tensors that the robot has before the step.
-        outputs: tensors that the robot needs after it.
-    """
-
-    model: str
-    layers: tuple[Layer, ...]
-    tensors: Mapping[str, TensorSpec]
-    program: tuple[Phase, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names):
-            raise ConfigError(f"model {self.model!r}: two layers share a name")
-        written = set(self.inputs)
-        for phase, _, index in self.executions():
-            io = self.layers[index].io[phase.name]
-            if unknown := [n for n in (*io.reads, *io.writes) if n not in self.tensors]:
-                raise ConfigError(f"layer {names[index]!r} names unknown tensors {unknown}")
-            if missing := [n for n in io.reads if n not in written]:
-                raise ConfigError(
-                    f"layer {names[index]!r} reads {missing} in phase {phase.name!r}, "
-                    "but nothing has written it; expected an input or an earlier layer's output"
-                )
-            written.update(io.writes)
-
-    @property
-    def num_layers(self) -> int:
-        """How many cuttable layers there are."""
-        return len(self.layers)
-
-    @property
-    def block_boundaries(self) -> tuple[int, ...]:
-        """Cuts that lie between two blocks, with both end points, in ascending order."""
-        inner = (
-            index
-            for index in range(1, self.num_layers)
-            if self.layers[index].block != self.layers[index - 1].block
-        )
-        return (0, *inner, self.num_layers)
-
-    def phase_index(self, name: str) -> int:
-        """Return the position of a phase in the program (the number on the wire)."""
-        return next(i for i, phase in enumerate(self.program) if phase.name == name)
-
-    def executions(self) -> Iterator[tuple[Phase, int, int]]:
-        """Yield (phase, iteration, layer index) for one step, in execution order."""
-        for phase in self.program:
-            taking_part = [i for i, layer in enumerate(self.layers) if phase.name in layer.io]
-            for iteration in range(phase.repeats):
-                for index in taking_part:
-                    yield phase, iteration, index
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
