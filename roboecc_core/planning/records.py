@@ -64,8 +64,15 @@ class RecordReader:
             raise ConfigError(f"{str(self.path)!r} is empty")
         return node
 
-    def record(self, record: type[Record], node: yaml.Node, *, skip: str = "") -> Record:
-        """Turn a mapping node into a record."""
+    def record(
+        self,
+        record: type[Record],
+        node: yaml.Node,
+        *,
+        skip: str = "",
+        given: Mapping[str, Any] = types.MappingProxyType({}),
+    ) -> Record:
+        """Turn a mapping node into a record, without the entry `skip` and with what is given."""
         entries = self.entries(node)
         entries.pop(skip, None)
         types_of = typing.get_type_hints(record)
@@ -79,6 +86,7 @@ class RecordReader:
             name
             for name, f in fields.items()
             if name not in entries
+            and name not in given
             and f.default is dataclasses.MISSING
             and f.default_factory is dataclasses.MISSING
         ]
@@ -86,7 +94,7 @@ class RecordReader:
             raise self.error(node, f"{record.__name__} lacks {missing}")
         values = {n: self.value(types_of[n], v, name=n) for n, v in entries.items()}
         try:
-            return record(**values)
+            return record(**given, **values)
         except ConfigError as error:
             raise self.error(node, str(error)) from error
 
