@@ -34,6 +34,8 @@ class Crossings:
         dtypes: of what crosses.
         up_bytes, down_bytes: raw bytes of a step by dtype, `(dtypes, spans)`.
         round_trips: of a step, `(spans,)`.
+        first_alike: rows of which no two cross alike, `(kinds,)`.
+        kind: for each span, which of these it crosses like, `(spans,)`.
     """
 
     start: IntArray
@@ -42,6 +44,8 @@ class Crossings:
     up_bytes: FloatArray
     down_bytes: FloatArray
     round_trips: FloatArray
+    first_alike: IntArray
+    kind: IntArray
 
     @property
     def num_spans(self) -> int:
@@ -69,14 +73,28 @@ def crossings(chain: LayerChain) -> Crossings:
     dtypes = tuple(sorted(values))
     tables = [_tables(values[dtype], num_layers) for dtype in dtypes]
     trips, _ = _tables(_transitions(chain), num_layers)
+    up_bytes = np.stack([up[start, stop] for up, _ in tables])
+    down_bytes = np.stack([down[start, stop] for _, down in tables])
+    round_trips = trips[start, stop]
+    first_alike, kind = _kinds(np.vstack((up_bytes, down_bytes, round_trips)))
     return Crossings(
         start=start,
         stop=stop,
         dtypes=dtypes,
-        up_bytes=np.stack([up[start, stop] for up, _ in tables]),
-        down_bytes=np.stack([down[start, stop] for _, down in tables]),
-        round_trips=trips[start, stop],
+        up_bytes=up_bytes,
+        down_bytes=down_bytes,
+        round_trips=round_trips,
+        first_alike=first_alike,
+        kind=kind,
     )
+
+
+def _kinds(columns: FloatArray) -> tuple[IntArray, IntArray]:
+    """Group equal columns of whole numbers by a 64-bit hash of each."""
+    odd = np.random.default_rng(0).integers(1, 2**63, len(columns), np.uint64) * np.uint64(2)
+    hashes = (columns.astype(np.uint64).T @ (odd + np.uint64(1))).ravel()
+    _, first, kind = np.unique(hashes, return_index=True, return_inverse=True)
+    return first, kind
 
 
 @functools.cache

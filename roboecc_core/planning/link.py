@@ -17,7 +17,6 @@ PACK_BYTES_PER_S = 1e9  # frames through loopback zenoh: 2.3 ms for 2.33 MB (des
 _INITIAL_WINDOW_BYTES = 10 * 1460  # RFC 6928
 _IDLE_S = 0.2  # Linux's least retransmission time-out, after which the window closes again
 _MIN_RTT_S = 0.002  # below this, opening the window costs nothing worth counting
-_MAX_ROUNDS = 24
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,9 +55,7 @@ class Link:
         return cls(uplink * BYTES_PER_MBIT, downlink * BYTES_PER_MBIT, rtt_ms / 1e3)
 
 
-def slow_start_s(
-    num_bytes: FloatArray, bytes_per_s: float, rtt_s: float, *, rounds: int | None = None
-) -> FloatArray:
+def slow_start_s(num_bytes: FloatArray, bytes_per_s: float, rtt_s: float) -> FloatArray:
     """Return what opening the window adds to one burst after idling, s.
 
     Round r sends the initial window doubled r times; while that is less than the link
@@ -66,14 +63,11 @@ def slow_start_s(
     a round does not wait for the next.
     """
     added = np.zeros_like(num_bytes)
-    sent = 0.0
-    for number in range(_MAX_ROUNDS if rounds is None else rounds):
-        window = _INITIAL_WINDOW_BYTES * 2.0**number
-        wait_s = rtt_s - window / bytes_per_s
-        if wait_s <= 0.0:
-            break
+    sent, window = 0.0, float(_INITIAL_WINDOW_BYTES)
+    while (wait_s := rtt_s - window / bytes_per_s) > 0.0:
         sent += window
         added += wait_s * (num_bytes > sent)
+        window *= 2.0
     return added
 
 
@@ -82,9 +76,9 @@ def is_slow_start_counted(link: Link) -> bool:
     return link.has_slow_start and link.rtt_s >= _MIN_RTT_S
 
 
-def idles(step_s: FloatArray, round_trips: FloatArray) -> FloatArray:
-    """Return 1 where bursts are so far apart that the window closes between them, else 0.
+def idle_above_s(round_trips: FloatArray) -> FloatArray:
+    """Return the step time above which the window closes between bursts.
 
     Bursts come a step's time over its round trips apart.
     """
-    return np.asarray(step_s > _IDLE_S * np.maximum(round_trips, 1.0), np.float64)
+    return _IDLE_S * np.maximum(round_trips, 1.0)
