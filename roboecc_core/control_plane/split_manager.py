@@ -13,30 +13,20 @@ import math
 from collections.abc import Mapping, Sequence
 
 from roboecc_core.errors import ConfigError
+from roboecc_core.planning.candidates import Candidate
 from roboecc_core.types import CloudSpan
 
+__all__ = [
+    "HYSTERESIS",
+    "Candidate",
+    "Decision",
+    "LinkEstimate",
+    "SplitManager",
+    "decide",
+    "expected_latency_s",
+]
+
 HYSTERESIS = 0.1  # a switch must save this share; forecasts of steps are right to about that
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Candidate:
-    """One deployment that could run, and what one of its steps costs.
-
-    Attributes:
-        bytes_up, bytes_down: of frames, over the whole step.
-        round_trips: how often the robot waits for the cloud in a step.
-        compute_s: both hosts together, with packing and unpacking.
-    """
-
-    span: CloudSpan
-    codec: str
-    bytes_up: int
-    bytes_down: int
-    round_trips: int
-    compute_s: float
-
-    def __str__(self) -> str:
-        return "edge-only" if self.span.is_empty else f"{self.span} {self.codec}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
