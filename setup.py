@@ -50,7 +50,8 @@ setup(
     package_data={
         "": ["py.typed"],
         "roboecc_core.cli": ["schemas/*.json"],
-        "roboecc_core.reports": ["*.html", "*.html.*"],
+        "roboecc_core.planning": ["*.yaml", "models/*.yaml"],
+        "roboecc_core.reports": ["*.html", "*.html.*", "*.yaml"],
         "roboecc_core.sim": ["*.xml"],
     },
     data_files=data_files(),

@@ -4,27 +4,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
 
 from roboecc_core.cli.output import JsonFlag, console, print_json, progress_console
-from roboecc_core.planning.nano import NANO, nano_config
+from roboecc_core.planning.catalog import known_models, model_chain
+from roboecc_core.planning.chain import LayerChain
+from roboecc_core.planning.costs import chain_costs
 from roboecc_core.planning.openvla import OpenVlaStructure
-from roboecc_core.planning.structure import LayerChain
 
 app = typer.Typer(
     help="Known models, their layers, and the digest of a checkpoint.\n\n"
     "Example: `roboecc models show nano`"
 )
-
-
-def known_models() -> dict[str, str]:
-    """Return the built-in models with a line on each."""
-    return {NANO: "small OpenVLA structure, random weights from a seed, needs no download"}
 
 
 @app.callback(invoke_without_command=True)
@@ -41,13 +38,19 @@ def models(context: typer.Context, *, as_json: JsonFlag = False) -> None:
         return
     for name, description in known.items():
         console.print(f"[bold]{name}[/bold]  {description}")
-    console.print("…or a folder in OpenVLA's checkpoint layout")
+    console.print("…or a YAML description, or a folder in OpenVLA's checkpoint layout")
 
 
 def chain_of(name: str) -> LayerChain:
-    """Return the layer chain of a built-in model or a checkpoint folder, reading no weights."""
-    if name == NANO:
-        return OpenVlaStructure.from_config(nano_config(0), name=NANO).chain("float32")
+    """Return the chain of a built-in model, a YAML description or a checkpoint folder.
+
+    Reads no weights.
+
+    Raises:
+        ConfigError: the name is unknown, or the description or config.json is wrong.
+    """
+    if os.sep not in name or name.endswith((".yaml", ".yml")):
+        return model_chain(name)
     from roboecc_core.backends.checkpoint import read_json  # torch: only when needed
 
     folder = Path(name)
@@ -57,26 +60,67 @@ def chain_of(name: str) -> LayerChain:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A built-in model, or a checkpoint folder.")],
+    name: Annotated[
+        str, typer.Argument(help="A built-in model, a YAML description, or a checkpoint folder.")
+    ],
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Print a model's layers; their indices are those of every span.
+    """Print a model's layers and what each costs in a step; the indices are those of every span.
 
     Example: `roboecc models show nano`
     """
     chain = chain_of(name)
-    rows = [
-        {"index": index, "name": layer.name, "block": layer.block, "stage": layer.stage}
+    rows = layer_rows(chain)
+    totals = {
+        "parameters": chain.num_parameters,
+        "gflop": sum(row["gflop"] for row in rows),
+        "moved_gb": sum(row["moved_mb"] for row in rows) / 1e3,
+        "actions_per_step": chain.actions_per_step,
+    }
+    if as_json:
+        program = [{"phase": p.name, "repeats": p.repeats} for p in chain.program]
+        head = {"model": chain.model, "num_layers": chain.num_layers, **totals}
+        print_json({**head, "program": program, "layers": rows})
+        return
+    columns = [name for name in rows[0] if name not in ("reads", "writes")]
+    table = Table(*columns, title=f"{chain.model}: layers")
+    for row in rows:
+        table.add_row(*(_shown(row[name]) for name in columns))
+    console.print(table)
+    program = ", ".join(f"{phase.name} x{phase.repeats}" for phase in chain.program)
+    console.print(
+        f"{chain.num_parameters:,} parameters; a step: {program}; {totals['gflop']:.1f} GFLOP, "
+        f"{totals['moved_gb']:.2f} GB moved, {chain.actions_per_step} actions"
+    )
+
+
+def layer_rows(chain: LayerChain) -> list[dict[str, Any]]:
+    """Return every layer with its costs over a whole step."""
+    costs = chain_costs(chain)
+    flop, moved = costs.step_flop, costs.step_moved_bytes
+    return [
+        {
+            "index": index,
+            "name": layer.name,
+            "block": layer.block,
+            "stage": layer.stage,
+            "kind": layer.kind,
+            "parameters": layer.num_parameters,
+            "gflop": float(flop[index]) / 1e9,
+            "moved_mb": float(moved[index]) / 1e6,
+            "phases": {p.name: p.repeats for p in chain.program if p.name in layer.io},
+            "reads": sorted({name for io in layer.io.values() for name in io.reads}),
+            "writes": sorted({name for io in layer.io.values() for name in io.writes}),
+        }
         for index, layer in enumerate(chain.layers)
     ]
-    if as_json:
-        print_json({"model": chain.model, "num_layers": chain.num_layers, "layers": rows})
-        return
-    table = Table("index", "layer", "block", "stage", title=f"{chain.model}: layers")
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    console.print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} x{repeats}" for name, repeats in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 @app.command()
