@@ -95,7 +95,7 @@ class ChainCosts:
         layer: index in the chain.
         repeats: how often a step runs it.
         flop, moved_bytes: of one run.
-        groups: for each (dtype, regime, kind) the entries that belong to it.
+        groups: for each (dtype, phase, kind) the entries that belong to it.
         weight_bytes: by layer, `(num_layers,)`; what a host that runs it must hold.
         unused_bytes: by layer; what a checkpoint keeps beside it.
     """
@@ -127,12 +127,11 @@ def chain_costs(chain: LayerChain) -> ChainCosts:
     index, repeats, costs = [], [], []
     groups: dict[tuple[str, str, str], list[int]] = {}
     for phase in chain.program:
-        regime = REGIME_OF_PHASE[phase.name]
         for number, layer in enumerate(chain.layers):
             if phase.name not in layer.io:
                 continue
             cost = layer_cost(chain, layer, phase)
-            groups.setdefault((cost.dtype, regime, layer.kind), []).append(len(costs))
+            groups.setdefault((cost.dtype, phase.name, layer.kind), []).append(len(costs))
             index.append(number)
             repeats.append(phase.repeats)
             costs.append(cost)

@@ -146,11 +146,12 @@ def _cloud_only(table: CostTable, budgets: Budgets) -> Breakdown | None:
 def pareto(table: CostTable, budgets: Budgets) -> list[Breakdown]:
     """The front of latency, bytes and the cloud's load under the budgets, fastest first."""
     rows = np.flatnonzero(table.feasible(budgets))
+    crossings, load = table.structure.crossings, table.structure.cloud_bytes[rows]
+    kinds = crossings.kind[rows]
     points = []
     for codec in range(len(table.codecs)):
-        up, down = table.wire_bytes(codec, rows)
-        load = table.structure.cloud_bytes[rows]
-        points.append(np.column_stack((table.total_s[codec, rows], up + down, load)))
+        up, down = table.wire_bytes(codec, crossings.first_alike)
+        points.append(np.column_stack((table.total_s[codec, rows], (up + down)[kinds], load)))
     front = pareto_front(np.concatenate(points))
     codecs, places = np.divmod(front, len(rows))
     listed = [
