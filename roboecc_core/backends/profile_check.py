@@ -83,9 +83,7 @@ def check(device: torch.device, profile: Device, *, dtype: str) -> list[CheckRow
     chains = small_models(dtype)
     measured_s = measure_steps(chains, device)
     return [
-        CheckRow(
-            chain.model, float(step_seconds(chain_costs(chain), profile).sum()), measured
-        )
+        CheckRow(chain.model, float(step_seconds(chain_costs(chain), profile).sum()), measured)
         for chain, measured in zip(chains, measured_s, strict=True)
     ]
 

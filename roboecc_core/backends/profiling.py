@@ -13,6 +13,7 @@ import dataclasses
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ import torch
 from roboecc_core.backends.synthetic import synthetic_inputs, synthetic_segment
 from roboecc_core.data_plane.segment import LayerContext, Segment
 from roboecc_core.planning.chain import Layer, LayerChain, Phase
-from roboecc_core.planning.costs import REGIME_OF_PHASE, layer_cost
+from roboecc_core.planning.costs import REGIME_OF_PHASE, FloatArray, layer_cost
 from roboecc_core.planning.hardware import Device, Efficiency
 from roboecc_core.planning.transformer import Stream
 
@@ -135,7 +136,7 @@ def profile(
 
 def _host_name(device: torch.device) -> str:
     if device.type == "cuda":
-        return torch.cuda.get_device_name(device).replace(" ", "-").lower()
+        return str(torch.cuda.get_device_name(device)).replace(" ", "-").lower()
     return f"cpu-{platform.machine()}"
 
 
@@ -153,7 +154,7 @@ def _peak_flop_per_s(device: torch.device, dtype: str) -> float:
 
 def _bytes_per_s(device: torch.device) -> float:
     source = torch.zeros(_COPY_BYTES // 4, device=device)
-    best = min(_timed(lambda: source.sum(), device) for _ in range(_PEAK_REPEATS))
+    best = min(_timed(source.sum, device) for _ in range(_PEAK_REPEATS))
     return _COPY_BYTES / best
 
 
@@ -224,18 +225,20 @@ def _run_layers(
         yield name, index, _between(before, after)
 
 
-def _mark(device: torch.device) -> float | torch.cuda.Event:
+def _mark(device: torch.device) -> Any:
+    """A point in time: seconds on a CPU, an event in the stream on CUDA."""
     if device.type != "cuda":
         return time.perf_counter()
-    event = torch.cuda.Event(enable_timing=True)
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     event.record()
     return event
 
 
-def _between(before: float | torch.cuda.Event, after: float | torch.cuda.Event) -> float:
-    if isinstance(before, float) and isinstance(after, float):
-        return after - before
-    return float(before.elapsed_time(after)) / 1e3  # type: ignore[union-attr]
+def _between(before: Any, after: Any) -> float:
+    """Seconds between two marks whose work is done."""
+    if isinstance(before, float):
+        return float(after) - before
+    return float(before.elapsed_time(after)) / 1e3
 
 
 def fit(
@@ -269,7 +272,7 @@ def _fitted(samples: Sequence[Sample], peak: float, bandwidth: float, note: str)
     moved = np.array([sample.moved_bytes for sample in samples]) / bandwidth
     seconds = np.array([sample.seconds for sample in samples])
 
-    def error(figures: np.ndarray) -> float:
+    def error(figures: FloatArray) -> float:
         predicted = np.maximum(flop / figures[0], moved / figures[1]) + figures[2]
         return float(np.abs(np.log(predicted / seconds)).mean())
 

@@ -118,9 +118,7 @@ def _add(name: str) -> Callable[[Layer], nn.Module]:
 def _expand(layer: Layer) -> nn.Module:
     has_gate = any(weight.name.startswith("gate.") for weight in layer.weights)
     activation: nn.Module = nn.SiLU() if has_gate else nn.GELU()
-    return Expand(
-        _linear(layer, "up"), activation, _linear(layer, "gate") if has_gate else None
-    )
+    return Expand(_linear(layer, "up"), activation, _linear(layer, "gate") if has_gate else None)
 
 
 _BLOCK_OPERATIONS: dict[str, Callable[[Layer], nn.Module]] = {
@@ -154,9 +152,7 @@ class _StandIn(nn.Module):
         io, dims = self.layer.io[phase], self._dims[phase]
         first = self.chain.tensors[io.writes[0]]
         rows = bound_size(first.shape[:-1], dims)
-        for index, (weight, matrix) in enumerate(
-            zip(self._products, self.matrices, strict=True)
-        ):
+        for index, (weight, matrix) in enumerate(zip(self._products, self.matrices, strict=True)):
             count = self._rows(weight, rows, phase)
             if count:
                 x = self._keep((phase, str(index)), (count, matrix.shape[1]), matrix)

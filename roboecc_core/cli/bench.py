@@ -37,11 +37,12 @@ def plan(
     from roboecc_core.control_plane.split_manager import LinkEstimate, decide
     from roboecc_core.planning.candidates import candidates
     from roboecc_core.planning.codecs import DEFAULT_CODECS, codecs_named
+    from roboecc_core.planning.cost_table import Budgets, Structure
     from roboecc_core.planning.deployment import pareto
     from roboecc_core.planning.hardware import device
     from roboecc_core.planning.link import Link
     from roboecc_core.planning.residency import residency
-    from roboecc_core.planning.segmentation import Budgets, Structure, search
+    from roboecc_core.planning.segmentation import search
 
     chain, codecs = chain_of(model), codecs_named(DEFAULT_CODECS)
     edge, cloud, budgets = device("orin"), device("a100"), Budgets(cloud_gib=12.1)
@@ -50,7 +51,9 @@ def plan(
     table, best = search(structure, edge, cloud, link, codecs, budgets)
     held = residency(structure, structure.crossings.span(best.row), Budgets(), is_wide=True)
     ladder = candidates(table, held, best=best)
-    estimate = LinkEstimate(True, 0.0048, 26e6, 26e6)
+    estimate = LinkEstimate(
+        is_reachable=True, rtt_s=0.0048, uplink_bytes_per_s=26e6, downlink_bytes_per_s=26e6
+    )
     document = {
         "model": model,
         "search_ms": _ms(

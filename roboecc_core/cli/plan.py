@@ -18,12 +18,12 @@ from roboecc_core.errors import ConfigError
 from roboecc_core.planning.catalog import known_models
 from roboecc_core.planning.codecs import DEFAULT_CODECS, codecs_named
 from roboecc_core.planning.comparison import Claim, RateRow, claims, rate_rows
+from roboecc_core.planning.cost_table import Budgets, Structure
 from roboecc_core.planning.deployment import CONTROL_RATE_HZ, Breakdown, Plan
 from roboecc_core.planning.deployment import plan as make_plan
 from roboecc_core.planning.hardware import Device, device, known_devices
 from roboecc_core.planning.link import Link
 from roboecc_core.planning.nano import NANO
-from roboecc_core.planning.segmentation import Budgets, Structure
 from roboecc_core.planning.structure import layer_ranges
 from roboecc_core.reports.plan_plot import write_plan_plot
 
@@ -48,14 +48,12 @@ def plan(
     edge_memory_gib: Annotated[
         float | None, typer.Option(help="The robot's memory, GiB; widens the pool to fill it.")
     ] = None,
-    raw_images: Annotated[
-        bool, typer.Option(help="Whether pictures may leave the robot.")
-    ] = True,
     codecs: Annotated[str, typer.Option(help="Codecs to choose among.")] = ",".join(
         DEFAULT_CODECS
     ),
     plot: Annotated[Path | None, typer.Option(help="Write latency over the cut to a PNG.")] = None,
     *,
+    raw_images: Annotated[bool, typer.Option(help="Whether pictures may leave the robot.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Say which layers belong where, what a step then costs, and why.

@@ -26,10 +26,10 @@ def profile(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0 = torch's own.")] = 0,
+    *,
     check: Annotated[
         bool, typer.Option("--check", help="Then predict and measure three small models.")
     ] = False,
-    *,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure this machine layer by layer and write a device file; about a minute on a CPU.
@@ -49,7 +49,9 @@ def profile(
     with Progress(console=progress_console, transient=True) as bar:
         task = bar.add_task("measuring layers", total=None)
         measured, samples = measure(
-            place, dtype=wanted, progress=lambda done, of: bar.update(task, completed=done, total=of)
+            place,
+            dtype=wanted,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
     seconds = time.perf_counter() - started_s
     _write(out, measured)

@@ -72,7 +72,9 @@ def calibrate(
         )
     for _ in range(_BISECTIONS):
         middle = (low * high) ** 0.5
-        low, high = (middle, high) if whole(openvla, middle, ("parallel",)) > rest_s else (low, middle)
+        low, high = (
+            (middle, high) if whole(openvla, middle, ("parallel",)) > rest_s else (low, middle)
+        )
     head_s = times.cogact_s - whole(cogact, high, ("parallel",))
     roofline_s = whole(cogact, high, ("iterative",))
     runs = sum(float(cogact.repeats[e].sum()) for e in _entries(cogact, ("iterative",)))

@@ -119,12 +119,19 @@ class ChainCosts:
         return self._by_layer(self.moved_bytes)
 
     def _by_layer(self, values: FloatArray) -> FloatArray:
-        return np.bincount(self.layer, values * self.repeats, len(self.weight_bytes))
+        return summed_by(self.layer, values * self.repeats, len(self.weight_bytes))
+
+
+def summed_by(layer: IntArray, values: FloatArray, num_layers: int) -> FloatArray:
+    """Return the sums of values that belong to the same layer, `(num_layers,)`."""
+    return np.bincount(layer, values, num_layers).astype(np.float64)
 
 
 def chain_costs(chain: LayerChain) -> ChainCosts:
     """Return the costs of every layer in every phase of a step."""
-    index, repeats, costs = [], [], []
+    index: list[int] = []
+    repeats: list[int] = []
+    costs: list[LayerCost] = []
     groups: dict[tuple[str, str, str], list[int]] = {}
     for phase in chain.program:
         for number, layer in enumerate(chain.layers):
@@ -147,7 +154,7 @@ def chain_costs(chain: LayerChain) -> ChainCosts:
 
 
 def peak_bytes(chain: LayerChain, costs: ChainCosts) -> int:
-    """Return what one host needs for the whole model: weights, caches, the largest layer's tensors.
+    """Return what one host needs for the whole model: weights, caches, one layer's tensors.
 
     Freed tensors are taken to be reused at once; a framework's own allocator holds more.
     """

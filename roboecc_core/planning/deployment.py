@@ -12,18 +12,12 @@ import numpy as np
 
 from roboecc_core.planning.candidates import Candidate, candidates
 from roboecc_core.planning.codecs import Codec
+from roboecc_core.planning.cost_table import GIB, Budgets, CostTable, Structure
 from roboecc_core.planning.hardware import Device
 from roboecc_core.planning.link import Link
 from roboecc_core.planning.pareto import pareto_front
 from roboecc_core.planning.residency import Residency, residency
-from roboecc_core.planning.segmentation import (
-    GIB,
-    Budgets,
-    Choice,
-    CostTable,
-    Structure,
-    search,
-)
+from roboecc_core.planning.segmentation import Choice, search
 from roboecc_core.types import CloudSpan
 
 CONTROL_RATE_HZ = 30.0

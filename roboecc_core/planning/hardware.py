@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from roboecc_core.errors import ConfigError
-from roboecc_core.planning.costs import REGIME_OF_PHASE, ChainCosts, FloatArray
+from roboecc_core.planning.costs import REGIME_OF_PHASE, ChainCosts, FloatArray, summed_by
 from roboecc_core.planning.records import RecordReader, closest
 
 DEVICES_FILE = Path(__file__).with_name("devices.yaml")
@@ -105,7 +105,7 @@ def run_seconds(costs: ChainCosts, device: Device) -> FloatArray:
 def step_seconds(costs: ChainCosts, device: Device) -> FloatArray:
     """Return each layer's time within a whole step, all its runs together, `(num_layers,)`."""
     seconds = run_seconds(costs, device) * costs.repeats
-    return np.bincount(costs.layer, seconds, len(costs.weight_bytes))
+    return summed_by(costs.layer, seconds, len(costs.weight_bytes))
 
 
 @functools.cache

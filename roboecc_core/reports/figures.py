@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 
 from roboecc_core.planning.assembly import assemble
 from roboecc_core.planning.catalog import describe
 from roboecc_core.planning.chain import DTYPE_BYTES
+from roboecc_core.planning.cost_table import CostTable, Structure
 from roboecc_core.planning.description import Dit
-from roboecc_core.planning.segmentation import CostTable, Structure
 from roboecc_core.planning.structure import plan_step
 from roboecc_core.reports.paper import PaperFigures, loads_gib, span_of_loads
 from roboecc_core.reports.row import Row
@@ -46,10 +47,17 @@ def _table_iv_rest() -> list[Row]:
 
 
 def nth_from_the_end(structure: Structure, number: int) -> CloudSpan:
-    """Fig. 2's cut: the cloud takes this many blocks from the end, single layers not counted."""
+    """Fig. 2's cut: the cloud takes this many units from the end.
+
+    Units are the transformer blocks and, where the head has blocks too, its way in: so 13 is
+    the change from language model to DiT-B (12 blocks).
+    """
     bounds = structure.chain.block_boundaries
-    blocks = [a for a, b in zip(bounds, bounds[1:], strict=False) if b - a > 1]
-    start = blocks[-number] if number <= len(blocks) else 0
+    starts = [a for a, b in itertools.pairwise(bounds) if b - a > 1]
+    stages = [layer.stage for layer in structure.chain.layers]
+    if stages[starts[-1]] == "decoder":  # the way from the language model into the head
+        starts = sorted({*starts, stages.index("decoder")})
+    start = starts[-number] if number <= len(starts) else 0
     return CloudSpan(start, structure.num_layers)
 
 
@@ -57,17 +65,14 @@ def _fig_2(tables: Tables) -> list[Row]:
     table = tables[("cogact-b", "orin")]
     structure = table.structure
     note = (
-        "counted from the last block: 12 DiT blocks, so 13 is {}; the paper prints no figures, "
-        "only that 13 beats 16 under one budget"
+        "counted from the end, 12 DiT blocks and then the way into the DiT, so 13 is where the "
+        "structure changes; the paper prints no figures, only that 13 beats 16 under one budget"
     )
     places = {
-        13: "the change from language model to DiT (the cloud runs the DiT, 8 KiB cross)",
-        16: "four blocks into the language model (2.3 MB cross)",
+        13: "the cloud runs the DiT, 8 KiB and the noise cross once",
+        16: "the cloud runs three language model blocks more, 2.3 MB cross",
     }
-    spans = {
-        13: CloudSpan(structure.chain.index_of("dit.embed"), structure.num_layers),
-        16: nth_from_the_end(structure, 16),
-    }
+    spans = {number: nth_from_the_end(structure, number) for number in places}
     totals = {n: float(table.total_s[0, structure.crossings.row(s)]) for n, s in spans.items()}
     rows = [
         Row(
@@ -77,8 +82,7 @@ def _fig_2(tables: Tables) -> list[Row]:
             f"total_ms_block_{number}",
             None,
             totals[number] * 1e3,
-            f"{note.format(places[13])}; here {places[number]}, cloud "
-            f"{loads_gib(structure, span)[1]:.2f} GiB",
+            f"{note}; here {places[number]}, cloud {loads_gib(structure, span)[1]:.2f} GiB",
             "cogact-b",
         )
         for number, span in spans.items()
@@ -146,11 +150,9 @@ def _fig_7() -> list[Row]:
 
 
 def _split_total_ms(tables: Tables, figures: PaperFigures, key: tuple[str, str, str]) -> float:
-    model, hardware, method = key
+    model, hardware, _ = key
     printed = next(
-        r
-        for r in figures.split_rows
-        if (r.model, r.hardware, r.method) == key and r.table != "IV"
+        r for r in figures.split_rows if (r.model, r.hardware, r.method) == key and r.table != "IV"
     )
     table = tables[(model, hardware)]
     span = span_of_loads(table.structure, printed, is_edge_first=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from roboecc_core.planning.cost_table import GIB, Structure
 from roboecc_core.planning.link import PACK_BYTES_PER_S, Link
 from roboecc_core.planning.records import RecordReader
-from roboecc_core.planning.segmentation import GIB, Structure
 from roboecc_core.types import CloudSpan
 
 RULE = (

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from roboecc_core.planning.calibration import ANCHORS, DECODE_BAND, calibrate
 from roboecc_core.planning.catalog import model_chain
 from roboecc_core.planning.codecs import codecs_named
+from roboecc_core.planning.cost_table import CostTable, Structure, cost_table
 from roboecc_core.planning.hardware import Device, device
 from roboecc_core.planning.link import Link
-from roboecc_core.planning.segmentation import CostTable, Structure, cost_table
 from roboecc_core.reports.figures import figure_rows
 from roboecc_core.reports.paper import (
     PaperFigures,
@@ -160,8 +160,8 @@ def _fixed_shares(printed: SplitRow) -> str:
     edge, cloud = printed.edge_ms / whole_ms, printed.cloud_ms / 151.2
     return (
         f"the row contradicts the whole-model rows: its edge does {edge:.2f} of the edge-only "
-        f"time and its cloud {cloud:.2f} of the cloud-only time, {edge + cloud:.2f} together, while "
-        "layers add up to 1 (the RoboECC rows do: 0.99)"
+        f"time and its cloud {cloud:.2f} of the cloud-only time, {edge + cloud:.2f} together, "
+        "while layers add up to 1 (the RoboECC rows do: 0.99)"
     )
 
 

@@ -6,21 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from roboecc_core.planning.segmentation import CostTable
+from roboecc_core.planning.cost_table import CostTable
 from roboecc_core.reports.figures import nth_from_the_end
 from roboecc_core.reports.reproduce import Reproduction
 from roboecc_core.reports.row import Row
 
-_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 _PARTS = {"edge": "#0072B2", "network": "#E69F00", "cloud": "#009E73"}
 _PAPER, _OURS = "#999999", "#D55E00"
-_FIG_2_BLOCKS = 44  # 12 DiT and 32 Llama blocks
+_FIG_2_UNITS = 45  # 12 DiT blocks, the way in, 32 Llama blocks
 
 
 def write_reproduction_plots(folder: Path, made: Reproduction, rows: Sequence[Row]) -> list[Path]:
@@ -54,13 +55,21 @@ def _totals(rows: Sequence[Row]) -> Figure:
     low, high = np.array([r.band or (r.ours, r.ours) for r in shown], np.float64).T
     axes.bar(at - 0.2, paper, 0.4, label="paper", color=_PAPER)
     colours = ["#F0C9A8" if r.is_calibrated else _OURS for r in shown]
-    axes.bar(at + 0.2, ours, 0.4, label="ours (pale: calibrated on this row)", color=colours)
+    axes.bar(at + 0.2, ours, 0.4, color=colours)
     spread = np.maximum(np.array([ours - low, high - ours]), 0.0)
     axes.errorbar(at + 0.2, ours, spread, fmt="none", ecolor="black", capsize=2, lw=0.8)
     for place, row, height in zip(at, shown, np.maximum(paper, ours), strict=True):
-        axes.text(place, height + 12, f"{row.error_percent:+.0f} %", ha="center", fontsize=7)
+        axes.text(
+            float(place),
+            float(height) + 12,
+            f"{row.error_percent:+.0f} %",
+            ha="center",
+            fontsize=7,
+        )
     axes.set_xticks(at, labels, fontsize=6, rotation=45, ha="right")
     axes.set(ylabel="ms a step", title="Totals, paper beside ours; bars: decode share 0.6 to 0.9")
+    for colour, label in (("#F0C9A8", "ours, calibrated on this row"), (_OURS, "ours, predicted")):
+        axes.bar(0, 0, color=colour, label=label)
     axes.legend(frameon=False)
     return figure
 
@@ -75,7 +84,7 @@ def _fig_2(made: Reproduction) -> Figure:
 
 def _draw_blocks(axes: Axes, table: CostTable, model: str) -> None:
     structure = table.structure
-    count = _FIG_2_BLOCKS if model.startswith("cogact") else 32
+    count = _FIG_2_UNITS if model.startswith("cogact") else 32
     rows = [
         structure.crossings.row(nth_from_the_end(structure, number))
         for number in range(1, count + 1)
