@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from roboecc_core.backends.profile_check import CheckRow
 
 
+# of a core: below it something else ran beside, and times are not this machine's own
+_QUIET_SHARE = 0.9
+
+
 def profile(
     out: Annotated[Path, typer.Option(help="Device file to write.")],
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
@@ -45,7 +49,7 @@ def profile(
     use_threads(threads)
     place = place_of(device)
     wanted = ("float32" if place.type == "cpu" else "bfloat16") if dtype == "auto" else dtype
-    started_s = time.perf_counter()
+    started_s, used_s = time.perf_counter(), time.process_time()
     with Progress(console=progress_console, transient=True) as bar:
         task = bar.add_task("measuring layers", total=None)
         measured, samples = measure(
@@ -56,11 +60,20 @@ def profile(
     seconds = time.perf_counter() - started_s
     _write(out, measured)
     rows = check_profile(place, measured, dtype=wanted) if check else []
+    wall_s = time.perf_counter() - started_s
+    share = (time.process_time() - used_s) / wall_s / max(threads, 1)
+    is_disturbed = place.type == "cpu" and share < _QUIET_SHARE
+    if is_disturbed:
+        progress_console.print(
+            f"this machine was busy with other work (RoboECC got {share:.0%} of a core); "
+            "measure again when it is quiet"
+        )
     document = {
         "device": measured.name,
         "file": str(out),
         "seconds": seconds,
         "layers_measured": len(samples),
+        "disturbed": is_disturbed,
         "check": [_row(row) for row in rows] if check else None,
     }
     if as_json:

@@ -21,6 +21,7 @@ from roboecc_core.planning.segmentation import Choice, search
 from roboecc_core.types import CloudSpan
 
 CONTROL_RATE_HZ = 30.0
+_ALIKE = 1.005  # times as long as the best that people would still call the same
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -189,7 +190,8 @@ def _what(best: Breakdown, structure: Structure) -> str:
 def _against(name: str, other: Breakdown, best: Breakdown, budgets: Budgets) -> str:
     says = f"{name} would be {other.total_s * 1e3:.0f} ms"
     if other.is_within_budgets:
-        return f"{says}, {other.total_s / best.total_s:.2f} times as long"
+        times = other.total_s / best.total_s
+        return f"{says}, {times:.2f} times as long" if times > _ALIKE else f"{says}, no longer"
     if other.cloud_gib > budgets.cloud_gib:
         return f"{says} but exceeds the {budgets.cloud_gib:g} GiB budget ({other.cloud_gib:.1f})"
     if other.edge_gib > budgets.edge_gib:

@@ -94,7 +94,7 @@ def test_flop_of_a_real_openvla_step_are_within_1_percent_of_torch_s_counter(nan
 @pytest.mark.parametrize("index", range(3), ids=("openvla", "cogact", "mlp"))
 def test_flop_of_small_models_are_within_1_percent_of_torch_s_counter(index):
     chain = small_models("float32")[index]
-    meta = torch.device("cpu")
+    meta = torch.device("meta")
     segment = synthetic_segment(chain, meta)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
         counted = flop_of_step(chain, segment, synthetic_inputs(chain, meta))
