@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from roboecc_core.cli import models, serve
+from roboecc_core.cli import fake_piper, models, serve
 from roboecc_core.errors import ConfigError, RoboEccError
 
 _GLUE_GROUP = "roboecc.verbs"
@@ -27,6 +27,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.command("serve")(serve.serve)
+    app.command("fake-piper")(fake_piper.fake_piper)
     app.add_typer(models.app, name="models")
     for entry in sorted(entry_points(group=_GLUE_GROUP), key=lambda entry: entry.name):
         _add_glue_verb(app, entry)
