@@ -9,6 +9,7 @@ Serves any number of connections in one thread; piper_sdk opens two. A line that
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import selectors
@@ -39,13 +40,14 @@ class _Client:
         self.received = bytearray()
         self.unsent = b""
 
-    def send(self, text: bytes) -> None:
-        """Send now what fits, the rest of it before anything else; drop what comes meanwhile."""
-        text = self.unsent or text
-        try:
-            self.unsent = text[self.connection.send(text) :] if text else b""
-        except BlockingIOError:
-            self.unsent = text if self.unsent else b""
+    def send(self, text: bytes, *, may_miss: bool = False) -> None:
+        """Send now what fits and the rest of it later; what may be missed then is dropped."""
+        if self.unsent and may_miss:
+            text = b""
+        self.unsent += text
+        with contextlib.suppress(BlockingIOError):
+            if self.unsent:
+                self.unsent = self.unsent[self.connection.send(self.unsent) :]
 
 
 def tell(host: str, port: int, words: str) -> dict[str, Any]:
@@ -134,7 +136,7 @@ class FakeAdapter:
         text = b"".join(map(to_slcan, frames))
         for client in list(self._clients.values()):
             if client.is_open:
-                self._send(client, text)
+                self._send(client, text, may_miss=True)
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
@@ -156,7 +158,8 @@ class FakeAdapter:
         *lines, rest = bytes(client.received).replace(b"\n", b"\r").split(b"\r")
         client.received = bytearray(rest[:_LONGEST_LINE_BYTES])
         for line in lines:
-            self._send(client, self._answer(client, line))
+            is_frame = line.startswith(b"t")  # whose acknowledgement nobody may read
+            self._send(client, self._answer(client, line), may_miss=is_frame)
 
     def _answer(self, client: _Client, line: bytes) -> bytes:
         if line.startswith(b"!"):
@@ -212,9 +215,9 @@ class FakeAdapter:
             return {"error": f"{verb!r} is not understood; expected state, mark or fault NAME"}
         return self._arm.state()
 
-    def _send(self, client: _Client, text: bytes) -> None:
+    def _send(self, client: _Client, text: bytes, *, may_miss: bool = False) -> None:
         try:
-            client.send(text)
+            client.send(text, may_miss=may_miss)
         except OSError:
             self._drop(client)
 

@@ -1,0 +1,302 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""The outlet `can`: a real PIPER, or the fake one, on a CAN bus.
+
+Commands go out only between a soft start and the first sign of trouble. A soft start makes the
+arm's present joints its target, so nothing that was commanded before an interruption acts
+after it, and a first command that is not near those joints is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from roboecc_core.arm.arm_controller import JointCommand
+from roboecc_core.arm.command_guard import CommandGuard
+from roboecc_core.arm.link_watch import Freshness, LinkTrouble
+from roboecc_core.arm.outlet import ArmState, Feedback, Health
+from roboecc_core.arm.piper_bus import PiperBus
+from roboecc_core.arm.piper_can_config import PiperCanConfig
+from roboecc_core.arm.piper_status import Report, errors_of, names_of_disabled, state_of
+from roboecc_core.errors import ArmError
+
+_LOG = logging.getLogger(__name__)
+
+_SETTLED_AFTER_S = 0.25  # ten of the slowest frames, and two of piper_sdk's rate windows
+_POLL_S = 0.02
+_ASK_AGAIN_S = 0.1  # between two enable or disable commands
+_LINK_STATES = frozenset({ArmState.LOST, ArmState.SILENT})
+
+
+class PiperCan:
+    """An `Outlet` over `PiperBus`.
+
+    Args:
+        config: what the user set.
+        clock: steady seconds.
+        sleep: waits; a test may pass time instead.
+        bus: for tests; by default the one of `config`.
+    """
+
+    def __init__(
+        self,
+        config: PiperCanConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        bus: PiperBus | None = None,
+    ) -> None:
+        self._config, self._clock, self._sleep = config, clock, sleep
+        self._bus = bus or PiperBus(config.channel, config.bustype, sleep=sleep)
+        self._lock = threading.RLock()  # the fields below; never held while waiting
+        self._freshness = Freshness(
+            silent_after_s=config.silent_after_s, settled_after_s=_SETTLED_AFTER_S
+        )
+        self._guard = CommandGuard()
+        self._is_connected = self._has_lost_bus = False
+        self._num_reopened = 0
+        self._trouble = LinkTrouble(config.reopen_after_s)
+
+    # ------------------------------------------------------------------ control loop
+    def send(self, command: JointCommand) -> str:
+        """Pass a command on; return "" when it went out, else why it was refused."""
+        with self._lock:
+            report, state, text = self._look()
+            reason = text
+            if state is ArmState.ENABLED:
+                reason = self._guard.objection(command, report.joints_rad)
+            if not reason and not self._aim(command.joints, command.gripper_m, report):
+                self._lose_bus()
+                reason = "the bus did not take the command"
+            if reason:
+                self._guard.num_refused += 1
+            else:
+                self._guard.passed(command)
+            return reason
+
+    def feedback(self) -> Feedback | None:
+        """Return the newest measurement; None when there is none that can be believed."""
+        with self._lock:
+            report, state, _ = self._look()
+            now_s = self._clock()
+            if state in _LINK_STATES or state is ArmState.CLOSED:
+                return None
+            return _feedback(report, self._freshness.age_s(now_s))
+
+    def health(self) -> Health:
+        """Return how things are."""
+        with self._lock:
+            report, state, text = self._look()
+            is_known = state not in _LINK_STATES and state is not ArmState.CLOSED
+            return Health(
+                state=state,
+                text=text,
+                errors=errors_of(report) if is_known else (),
+                firmware=report.firmware,
+                feedback_age_s=self._freshness.age_s(self._clock()),
+                soft_starts=self._guard.soft_starts,
+                num_sent=self._guard.num_sent,
+                num_refused=self._guard.num_refused,
+                num_reopened=self._num_reopened,
+            )
+
+    # ------------------------------------------------------------------ calls that may block
+    def connect(self) -> None:
+        """Open the bus and wait for feedback; commands nothing.
+
+        Raises:
+            ArmError: it cannot be opened, or the arm stays silent. Nothing is left open.
+        """
+        self._bus.open()
+        self._is_connected, self._has_lost_bus = True, False
+        deadline_s = self._clock() + self._config.connect_deadline_s
+        if not self._wait(self._is_settled, deadline_s):
+            self.close()
+            raise ArmError(
+                f"no feedback from the arm on {self._config.channel} in "
+                f"{self._config.connect_deadline_s:g} s; is it powered, its cable plugged in "
+                "and the bit rate 1 Mbit/s?"
+            )
+        while not self._bus.report().firmware and self._clock() < deadline_s:
+            self._bus.ask_firmware()
+            self._sleep(_ASK_AGAIN_S)
+        _LOG.info("arm on %s, firmware %s", self._config.channel, self._bus.report().firmware)
+
+    def enable(self) -> Feedback:
+        """Give power to the drives, hold the arm where it is, and return where that is.
+
+        Raises:
+            ArmError: the arm does not allow it or does not do it in time. Drives that were
+                off before are off again.
+        """
+        deadline_s = self._clock() + self._config.enable_deadline_s
+        self._wait(self._is_settled, deadline_s)
+        before, state, text = self._look()
+        if state not in {ArmState.ENABLED, ArmState.DISABLED}:
+            raise ArmError(f"the arm cannot be enabled: {text}")
+
+        def is_driven() -> bool:
+            report = self._bus.report()
+            self._aim(report.joints_rad, None, report)  # where it is, however it sank
+            if not report.is_driven:
+                self._bus.enable_drives()
+            return self._look()[1] is ArmState.ENABLED
+
+        if not self._wait(is_driven, deadline_s, _ASK_AGAIN_S):
+            if not any(before.is_enabled):
+                self._bus.disable_drives()
+            off = names_of_disabled(self._bus.report()) or self._look()[2]
+            raise ArmError(
+                f"not enabled in {self._config.enable_deadline_s:g} s: {off}; is the emergency "
+                "button released and the supply on?"
+            )
+        return self._soft_start()
+
+    def recover(self) -> None:
+        """Mend what can be mended without a person; to be called a few times a second."""
+        with self._lock:
+            _, state, _ = self._look()
+            can_go_on = self._guard.may_rearm and not self._guard.is_armed
+            is_back = state is ArmState.ENABLED and can_go_on
+            is_to_probe = state is ArmState.SILENT and self._trouble.is_probe_due()
+            is_due = self._trouble.is_reopening_due(self._clock())
+        if is_back and self._is_settled():
+            self._soft_start()
+        elif is_due:
+            self._reopen()
+        elif is_to_probe and self._bus.is_off():
+            self._lose_bus()
+
+    def emergency_stop(self) -> None:
+        """Stop the arm now, whatever else is going on.
+
+        Raises:
+            ArmError: the arm did not confirm it in time. Commands are refused all the same.
+        """
+        self._disarm()
+        self._bus.stop()
+        _LOG.error("emergency stop sent")
+        if not self._wait_for(ArmState.STOPPED):
+            raise ArmError(
+                "the arm did not confirm the emergency stop; use the button on its base"
+            )
+
+    def resume(self) -> None:
+        """End an emergency stop or fault; the arm loses power and sinks: somebody holds it.
+
+        Raises:
+            ArmError: the arm did not confirm it in time.
+        """
+        self._disarm()
+        self._bus.resume()
+        if not self._wait_for(ArmState.DISABLED):
+            raise ArmError(f"the arm did not resume: {self._look()[2]}")
+
+    def disable(self) -> None:
+        """Take the power from the drives: an arm that is not at rest sinks.
+
+        Raises:
+            ArmError: the arm did not confirm it in time.
+        """
+        self._disarm()
+        deadline_s = self._clock() + self._config.enable_deadline_s
+
+        def is_off() -> bool:
+            self._bus.disable_drives()
+            return self._is_settled() and not any(self._bus.report().is_enabled)
+
+        if not self._wait(is_off, deadline_s, _ASK_AGAIN_S):
+            raise ArmError("the drives did not switch off in time; use the button on the base")
+
+    def close(self) -> None:
+        """Close the bus; the drives keep what they have, and the arm holds its position."""
+        self._disarm()
+        self._is_connected = False
+        self._bus.close()
+
+    # ------------------------------------------------------------------ what is going on
+    def _look(self) -> tuple[Report, ArmState, str]:
+        """Return the newest report and its meaning; anything wrong ends sending at once."""
+        with self._lock:
+            report, now_s = self._bus.report(), self._clock()
+            self._freshness.observe(report.joints_stamp, now_s)
+            state, text = self._state(report, now_s)
+            if state is not ArmState.ENABLED:
+                # In any other state a person has had a hand in it: a person starts it again.
+                self._guard.interrupt(is_link=state in _LINK_STATES)
+            self._trouble.note(is_well=state not in _LINK_STATES, now_s=now_s)
+            return report, state, text
+
+    def _state(self, report: Report, now_s: float) -> tuple[ArmState, str]:
+        if not self._is_connected:
+            return ArmState.CLOSED, "not connected"
+        if self._has_lost_bus or not self._bus.is_open:
+            return ArmState.LOST, f"{self._config.channel} is off the bus or gone; reopening"
+        if self._freshness.is_silent(now_s):
+            return ArmState.SILENT, "no feedback; is the arm powered and its cable plugged in?"
+        return state_of(report)
+
+    def _is_settled(self) -> bool:
+        report, _, _ = self._look()
+        return self._freshness.is_settled(self._clock()) and report.joints_hz > 0
+
+    # ------------------------------------------------------------------ doing it
+    def _aim(self, joints: tuple[float, ...], gripper_m: float | None, report: Report) -> bool:
+        has_gripper = gripper_m is not None and report.has_gripper
+        return self._bus.aim(
+            joints,
+            speed_percent=self._config.speed_percent,
+            gripper=(gripper_m or 0.0, self._config.gripper_torque_nm) if has_gripper else None,
+        )
+
+    def _soft_start(self) -> Feedback:
+        """Make the present joints and opening the target, and let commands through."""
+        with self._lock:
+            report = self._bus.report()
+            if not self._aim(report.joints_rad, report.gripper_m, report):
+                self._lose_bus()
+                raise ArmError(f"{self._config.channel} did not take the soft start")
+            self._guard.start_softly()
+            self._trouble.mended()
+            _LOG.info("soft start %d", self._guard.soft_starts)
+            return _feedback(report, self._freshness.age_s(self._clock()))
+
+    def _reopen(self) -> None:
+        self._bus.close()
+        try:
+            self._bus.open()
+        except ArmError as error:
+            _LOG.warning("%s", error)
+        else:
+            self._num_reopened += 1
+            self._has_lost_bus = False
+        self._trouble.reopened(self._clock())
+
+    def _disarm(self) -> None:
+        with self._lock:
+            self._guard.interrupt(is_link=False)
+
+    def _lose_bus(self) -> None:
+        self._has_lost_bus = True
+        self._guard.interrupt(is_link=True)
+        _LOG.warning("%s is off the bus or gone", self._config.channel)
+
+    def _wait_for(self, wanted: ArmState) -> bool:
+        deadline_s = self._clock() + self._config.stop_deadline_s
+        return self._wait(lambda: self._look()[1] is wanted, deadline_s)
+
+    def _wait(
+        self, is_done: Callable[[], bool], deadline_s: float, pause_s: float = _POLL_S
+    ) -> bool:
+        while not is_done():
+            if self._clock() >= deadline_s:
+                return False
+            self._sleep(pause_s)
+        return True
+
+
+def _feedback(report: Report, age_s: float) -> Feedback:
+    return Feedback(report.joints_rad, report.speeds_rad_per_s, report.gripper_m, age_s)
