@@ -78,15 +78,22 @@ class FakeAdapter:
         host: address to listen on.
         port: 0 takes a free one.
         clock: steady seconds.
+        feedback_hz: cycles a second; a real arm sends 200.
 
     Raises:
         ConfigError: the address cannot be listened on.
     """
 
     def __init__(
-        self, arm: FakePiper, *, host: str, port: int, clock: Callable[[], float]
+        self,
+        arm: FakePiper,
+        *,
+        host: str,
+        port: int,
+        clock: Callable[[], float],
+        feedback_hz: int = FEEDBACK_HZ,
     ) -> None:
-        self._arm, self._clock = arm, clock
+        self._arm, self._clock, self._cycle_s = arm, clock, 1 / feedback_hz
         self._clients: dict[socket.socket, _Client] = {}
         try:
             self._listener = socket.create_server((host, port))
@@ -106,8 +113,7 @@ class FakeAdapter:
         return port
 
     def run(self, should_stop: Callable[[], bool]) -> None:
-        """Serve, one feedback cycle every 1/200 s, until `should_stop`."""
-        cycle_s = 1 / FEEDBACK_HZ
+        """Serve, and send feedback at its rate, until `should_stop`."""
         next_s = self._clock()
         while not should_stop():
             for key, _ in self._selector.select(max(0.0, next_s - self._clock())):
@@ -116,8 +122,8 @@ class FakeAdapter:
                 elif isinstance(key.fileobj, socket.socket):
                     self._read(key.fileobj)
             if self._clock() >= next_s:
-                self._cycle(cycle_s)
-                next_s += cycle_s
+                self._cycle()
+                next_s += self._cycle_s
                 if self._clock() - next_s > _LONGEST_LAG_S:
                     next_s = self._clock()
 
@@ -128,8 +134,8 @@ class FakeAdapter:
         self._selector.close()
         self._listener.close()
 
-    def _cycle(self, dt_s: float) -> None:
-        self._arm.step(dt_s)
+    def _cycle(self) -> None:
+        self._arm.step(self._cycle_s)
         frames = self._arm.feedback()
         if self._arm.faults.is_bus_off:
             return

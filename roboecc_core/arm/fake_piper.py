@@ -135,7 +135,6 @@ class FakePiper:
             frames += [self._slow_driver_frame(joint) for joint in joints]
         return frames
 
-    # ------------------------------------------------------------------ feedback
     @property
     def _reported_mode(self) -> ControlMode:
         return ControlMode.TEACHING if self.faults.is_teaching else self._mode
@@ -170,7 +169,6 @@ class FakePiper:
         enabled = int(self.motion.is_enabled[joint - 1]) << ENABLED_BIT
         return can_frames.slow_driver(joint, _SUPPLY_V, enabled | self.faults.driver_flags[joint])
 
-    # ------------------------------------------------------------------ commands
     def _power_off(self) -> None:
         self.motion.is_enabled[:] = False
         self.motion.is_gripper_enabled = False

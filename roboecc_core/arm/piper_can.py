@@ -10,6 +10,7 @@ after it, and a first command that is not near those joints is refused.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -60,7 +61,6 @@ class PiperCan:
         self._num_reopened = 0
         self._trouble = LinkTrouble(config.reopen_after_s)
 
-    # ------------------------------------------------------------------ control loop
     def send(self, command: JointCommand) -> str:
         """Pass a command on; return "" when it went out, else why it was refused."""
         with self._lock:
@@ -103,7 +103,6 @@ class PiperCan:
                 num_reopened=self._num_reopened,
             )
 
-    # ------------------------------------------------------------------ calls that may block
     def connect(self) -> None:
         """Open the bus and wait for feedback; commands nothing.
 
@@ -120,9 +119,7 @@ class PiperCan:
                 f"{self._config.connect_deadline_s:g} s; is it powered, its cable plugged in "
                 "and the bit rate 1 Mbit/s?"
             )
-        while not self._bus.report().firmware and self._clock() < deadline_s:
-            self._bus.ask_firmware()
-            self._sleep(_ASK_AGAIN_S)
+        self._wait(lambda: self._bus.report().firmware != "", deadline_s, self._bus.ask_firmware)
         _LOG.info("arm on %s, firmware %s", self._config.channel, self._bus.report().firmware)
 
     def enable(self) -> Feedback:
@@ -138,14 +135,13 @@ class PiperCan:
         if state not in {ArmState.ENABLED, ArmState.DISABLED}:
             raise ArmError(f"the arm cannot be enabled: {text}")
 
-        def is_driven() -> bool:
+        def ask() -> None:
             report = self._bus.report()
             self._aim(report.joints_rad, None, report)  # where it is, however it sank
             if not report.is_driven:
                 self._bus.enable_drives()
-            return self._look()[1] is ArmState.ENABLED
 
-        if not self._wait(is_driven, deadline_s, _ASK_AGAIN_S):
+        if not self._wait(lambda: self._look()[1] is ArmState.ENABLED, deadline_s, ask):
             if not any(before.is_enabled):
                 self._bus.disable_drives()
             off = names_of_disabled(self._bus.report()) or self._look()[2]
@@ -205,10 +201,9 @@ class PiperCan:
         deadline_s = self._clock() + self._config.enable_deadline_s
 
         def is_off() -> bool:
-            self._bus.disable_drives()
             return self._is_settled() and not any(self._bus.report().is_enabled)
 
-        if not self._wait(is_off, deadline_s, _ASK_AGAIN_S):
+        if not self._wait(is_off, deadline_s, self._bus.disable_drives):
             raise ArmError("the drives did not switch off in time; use the button on the base")
 
     def close(self) -> None:
@@ -217,7 +212,6 @@ class PiperCan:
         self._is_connected = False
         self._bus.close()
 
-    # ------------------------------------------------------------------ what is going on
     def _look(self) -> tuple[Report, ArmState, str]:
         """Return the newest report and its meaning; anything wrong ends sending at once."""
         with self._lock:
@@ -243,7 +237,6 @@ class PiperCan:
         report, _, _ = self._look()
         return self._freshness.is_settled(self._clock()) and report.joints_hz > 0
 
-    # ------------------------------------------------------------------ doing it
     def _aim(self, joints: tuple[float, ...], gripper_m: float | None, report: Report) -> bool:
         has_gripper = gripper_m is not None and report.has_gripper
         return self._bus.aim(
@@ -289,12 +282,18 @@ class PiperCan:
         return self._wait(lambda: self._look()[1] is wanted, deadline_s)
 
     def _wait(
-        self, is_done: Callable[[], bool], deadline_s: float, pause_s: float = _POLL_S
+        self, is_done: Callable[[], bool], deadline_s: float, ask: Callable[[], None] | None = None
     ) -> bool:
+        """Ask now and then until it is done; look often, or a flow would pass for silence."""
+        ask_s = -math.inf
         while not is_done():
-            if self._clock() >= deadline_s:
+            now_s = self._clock()
+            if now_s >= deadline_s:
                 return False
-            self._sleep(pause_s)
+            if ask is not None and now_s - ask_s >= _ASK_AGAIN_S:
+                ask()
+                ask_s = now_s
+            self._sleep(_POLL_S)
         return True
 
 

@@ -26,6 +26,10 @@ def fake_piper(
         Literal["rest", "ready"], typer.Option(help="Where the arm stands at power-on.")
     ] = "rest",
     firmware: Annotated[str, typer.Option(help="What it says it runs.")] = "S-V1.8-2",
+    feedback_hz: Annotated[
+        int,
+        typer.Option(min=50, max=200, help="Joint feedback; fewer spare a slow machine's reader."),
+    ] = 200,
     fault: Annotated[
         list[str] | None,
         typer.Option(help="NAME@SECONDS: begin a fault so long after the start; repeatable."),
@@ -62,7 +66,7 @@ def fake_piper(
     arm = FakePiper(joints, firmware=firmware)
     for _, name in schedule:
         FakePiper().inject(name)  # refuse a wrong name now, not in the middle of a run
-    adapter = FakeAdapter(arm, host=host, port=port, clock=time.monotonic)
+    adapter = FakeAdapter(arm, host=host, port=port, clock=time.monotonic, feedback_hz=feedback_hz)
     ready = {
         "bustype": "slcan",
         "channel": f"socket://{host}:{adapter.port}",
