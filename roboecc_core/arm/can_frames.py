@@ -33,6 +33,7 @@ MILLIDEGREES_PER_RAD = 180_000 / math.pi
 MICROMETRES_PER_M = 1e6
 _MILLI_PER_UNIT = 1000
 
+_HIGHEST_ID = 0x7FF
 _LONGEST_DATA_BYTES = 8
 _HEADER_CHARACTERS = 5  # t, three of the identifier, one of the length
 
@@ -60,7 +61,8 @@ def from_slcan(line: bytes) -> CanFrame:
         data = bytes.fromhex(line[_HEADER_CHARACTERS:].decode("ascii"))
     except ValueError:
         can_id, num_bytes, data = -1, -1, b""
-    if line[:1] != b"t" or len(data) != num_bytes or num_bytes > _LONGEST_DATA_BYTES:
+    is_id = 0 <= can_id <= _HIGHEST_ID
+    if line[:1] != b"t" or not is_id or len(data) != num_bytes or num_bytes > _LONGEST_DATA_BYTES:
         raise ProtocolError(
             f"slcan line {line[:40]!r} is no frame; expected t, three hexadecimal digits of "
             "identifier, the length and that many bytes in hexadecimal"
