@@ -35,6 +35,7 @@ class ArmMotion:
         is_stopped: an emergency stop is in force.
         gripper_m, gripper_target_m: opening.
         is_gripper_enabled: whether the gripper follows its target.
+        is_propped: something holds the arm up until it was enabled for the first time.
     """
 
     def __init__(self, joints: Sequence[float], gripper_m: float) -> None:
@@ -46,6 +47,7 @@ class ArmMotion:
         self.is_stopped = False
         self.gripper_m = self.gripper_target_m = gripper_m
         self.is_gripper_enabled = False
+        self.is_propped = True
         self._lower = np.array(piper.JOINT_LOWER_RAD)
         self._upper = np.array(piper.JOINT_UPPER_RAD)
 
@@ -71,7 +73,9 @@ class ArmMotion:
         driven = self._driven_speeds(dt_s)
         if self.is_stopped:
             driven = self._sinking_speeds(_STOPPED_SINKING_RAD_PER_S, dt_s)
-        falling = self._sinking_speeds(_FALLING_RAD_PER_S, dt_s)
+        self.is_propped = self.is_propped and not self.is_enabled.any()
+        rate = 0.0 if self.is_propped else _FALLING_RAD_PER_S
+        falling = self._sinking_speeds(rate, dt_s)
         wanted = np.where(self.is_enabled, driven, falling)
         most = ACCELERATION_RAD_PER_S2 * dt_s
         self.speeds = self.speeds + np.clip(wanted - self.speeds, -most, most)

@@ -46,6 +46,7 @@ _SLOWEST_READER_ENDS_S = 1.05
 _SLCAN_FLAGS = re.compile(rb"F([0-9A-F]{2})\r")
 _SLCAN_BUS_ERROR = 0x80
 _FLAG_TRIES, _FLAG_BYTES = 50, 16  # a read waits 1 ms
+serial.protocol_handler_packages.append("roboecc_core.arm")  # quicksocket://
 _Code = TypeVar("_Code", ControlMode, ArmStatus)
 
 
@@ -84,7 +85,10 @@ class PiperBus:
         with self._lock, _quiet_opening(self._channel):
             try:
                 self._sdk.CreateCanBus(
-                    self._channel, self._bustype, expected_bitrate=_BITRATE, judge_flag=False
+                    self._channel.replace("socket://", "quicksocket://"),
+                    self._bustype,
+                    expected_bitrate=_BITRATE,
+                    judge_flag=False,
                 )
             except ConnectionError as error:
                 raise self._refused(error.__cause__ or error.__context__ or error) from None

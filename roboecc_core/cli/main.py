@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from roboecc_core.cli import fake_piper, models, serve
+from roboecc_core.cli import bench, fake_piper, models, serve
 from roboecc_core.errors import ConfigError, RoboEccError
 
 _GLUE_GROUP = "roboecc.verbs"
@@ -29,6 +29,7 @@ def build_app() -> typer.Typer:
     app.command("serve")(serve.serve)
     app.command("fake-piper")(fake_piper.fake_piper)
     app.add_typer(models.app, name="models")
+    app.add_typer(bench.app, name="bench")
     for entry in sorted(entry_points(group=_GLUE_GROUP), key=lambda entry: entry.name):
         _add_glue_verb(app, entry)
     return app

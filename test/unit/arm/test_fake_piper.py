@@ -91,7 +91,11 @@ def test_stop_ends_motion_and_resume_takes_the_power(arm):
     assert arm.motion.is_enabled.all()
 
 
-def test_disabled_arm_sinks_to_rest(arm):
+def test_disabled_arm_sinks_to_rest_once_it_was_enabled(arm):
+    propped = FakePiper(piper.READY_JOINTS_RAD)
+    run(propped, 1.0)
+    np.testing.assert_array_equal(propped.motion.joints, piper.READY_JOINTS_RAD)
+    run(arm, 0.1)
     arm.receive(CanFrame(0x471, bytes([7, 1, 0, 0, 0, 0, 0, 0])))
     run(arm, 6.0)
     np.testing.assert_allclose(arm.motion.joints, piper.REST_JOINTS_RAD, atol=1e-6)

@@ -56,7 +56,7 @@ def test_models_digest_writes_the_manifest_of_a_folder(nano, tmp_path):
 
 def test_help_of_every_verb_has_an_example():
     app = cli.build_app()
-    for verb in ("serve", "models", "demo", "up"):
+    for verb in ("serve", "models", "demo", "up", "fake-piper", "bench"):
         result = CliRunner().invoke(app, [verb, "--help"])
         assert result.exit_code == 0
         assert f"roboecc {verb}" in result.stdout.split("Options")[0].replace("Usage: roboecc", "")
