@@ -16,7 +16,9 @@ import socket
 from serial import SerialException
 from serial.urlhandler import protocol_socket
 
-_READ_BYTES = 65536
+# Two cycles of feedback. Taking more at once would let a reader that is behind keep Python's
+# lock for so long at a time that the control loop falls behind, too.
+_READ_BYTES = 640
 
 
 class Serial(protocol_socket.Serial):  # type: ignore[misc] # pyserial has no types

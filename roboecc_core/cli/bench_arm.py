@@ -58,6 +58,7 @@ def arm(
             outlet.close()
     document = {
         "ik_ms": _percentiles(ik.seconds),
+        "ik_cpu_ms": _percentiles(ik.cpu_seconds),
         "ik_exact_percent": 100 * ik.exact_share,
         "loop_hz": len(loop) / seconds,
         "loop_jitter_ms": _percentiles(loop),
