@@ -1,0 +1,162 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the managed nodes up in order, keeps an eye on the optional ones, takes all down.
+
+A node that refuses a transition ends this process, and with it the whole bring-up, in one line
+that names node, transition and reason (the node's own words from /diagnostics).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.node import Node
+
+from roboecc_core.errors import ConfigError
+from roboecc_ros import parameters, qos
+from roboecc_ros.described import described
+from roboecc_ros.runner import run_node
+from roboecc_ros.worker import Worker
+
+_WATCH_PERIOD_S = 1.0
+_REASON_TIMEOUT_S = 1.0
+_STOP_TIMEOUT_S = 3.0  # a node; the supervisor is more patient
+_UP = {"configure": Transition.TRANSITION_CONFIGURE, "activate": Transition.TRANSITION_ACTIVATE}
+_DOWN = {"deactivate": Transition.TRANSITION_DEACTIVATE, "clean up": Transition.TRANSITION_CLEANUP}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parameters:
+    """What `bringup` sets."""
+
+    nodes: str = described("", "names of the nodes to bring up, in order, comma-separated")
+    optional_nodes: str = described("", "those that may come and go; they are brought up again")
+    start_timeout_s: float = described(90.0, "patience with a process", bounds=(1.0, 600.0))
+    transition_timeout_s: float = described(30.0, "patience with a change", bounds=(1.0, 600.0))
+
+
+class LifecycleManagerNode(Node):
+    """One thread changes states, the executor's thread receives the answers."""
+
+    def __init__(self) -> None:
+        super().__init__("lifecycle_manager")
+        self.on_fatal: Callable[[Exception], None] = lambda _error: None
+        self._settings = parameters.declare(self, Parameters)
+        self._nodes = _names(self._settings.nodes)
+        self._optional = _names(self._settings.optional_nodes)
+        self._change = {
+            n: self.create_client(ChangeState, f"{n}/change_state") for n in self._nodes
+        }
+        self._get = {n: self.create_client(GetState, f"{n}/get_state") for n in self._optional}
+        self._reasons: dict[str, str] = {}
+        qos.create_subscription(self, qos.DIAGNOSTICS, self._on_diagnostics)
+        self._worker = Worker("bring-up", self._run, lambda error: self.on_fatal(error))
+
+    def prepare_stop(self) -> None:
+        """Take the nodes down in reverse order; one that is gone already is skipped."""
+        self._worker.stop(self._settings.transition_timeout_s)
+        for name in reversed(self._nodes):
+            for transition in _DOWN.values():
+                if self._change[name].service_is_ready():
+                    self._call(self._change[name], _request(transition), _STOP_TIMEOUT_S)
+        self.get_logger().info("all nodes are down")
+
+    def close(self) -> None:
+        """Nothing is left to free."""
+
+    def _run(self, stop: threading.Event) -> None:
+        started_s = time.monotonic()
+        for name in self._nodes:
+            self._bring_up(name, stop)
+            if stop.is_set():
+                return
+        took_s = time.monotonic() - started_s
+        self.get_logger().info(f"all {len(self._nodes)} nodes are active after {took_s:.1f} s")
+        while not stop.wait(_WATCH_PERIOD_S):
+            for name in self._optional:
+                self._revive(name, stop)
+
+    def _bring_up(self, name: str, stop: threading.Event) -> None:
+        deadline_s = time.monotonic() + self._settings.start_timeout_s
+        while not self._change[name].wait_for_service(timeout_sec=0.1):
+            if stop.is_set():
+                return
+            if time.monotonic() > deadline_s:
+                waited_s = self._settings.start_timeout_s
+                raise ConfigError(f"{name} did not start within {waited_s:.0f} s; see its log")
+        for transition, number in _UP.items():
+            self._reasons.pop(name, None)
+            timeout_s = self._settings.transition_timeout_s
+            answer = self._call(self._change[name], _request(number), timeout_s, stop)
+            if stop.is_set():
+                return
+            if answer is None:
+                raise ConfigError(f"{name} did not {transition} within {timeout_s:.0f} s")
+            if not answer.success:
+                raise ConfigError(f"{name} {self._reason(name, transition)}")
+        self.get_logger().info(f"{name} is active")
+
+    def _revive(self, name: str, stop: threading.Event) -> None:
+        """Bring an optional node up that was started anew."""
+        answer = self._call(self._get[name], GetState.Request(), _WATCH_PERIOD_S, stop)
+        if answer is None or answer.current_state.id != State.PRIMARY_STATE_UNCONFIGURED:
+            return
+        self.get_logger().info(f"{name} is back")
+        try:
+            self._bring_up(name, stop)
+        except ConfigError as error:
+            self.get_logger().warning(str(error))
+
+    def _call(
+        self, client: Any, request: Any, timeout_s: float, stop: threading.Event | None = None
+    ) -> Any:
+        """Return the answer; None when none came in time or when `stop` was set."""
+        answered = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _future: answered.set())
+        deadline_s = time.monotonic() + timeout_s
+        while not answered.wait(0.05) and time.monotonic() < deadline_s:
+            if stop is not None and stop.is_set():
+                break
+        if future.done():
+            return future.result()
+        client.remove_pending_request(future)
+        return None
+
+    def _reason(self, name: str, transition: str) -> str:
+        deadline_s = time.monotonic() + _REASON_TIMEOUT_S
+        while name not in self._reasons and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        return self._reasons.get(name, f"cannot {transition}; see its log")
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.message.startswith("cannot "):
+                self._reasons[status.hardware_id.rpartition("/")[2]] = status.message
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _request(transition: int) -> Any:
+    request = ChangeState.Request()
+    request.transition.id = transition
+    return request
+
+
+def main() -> int:
+    """Run the node; the process's exit code is returned."""
+    return run_node(LifecycleManagerNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

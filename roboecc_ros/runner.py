@@ -1,0 +1,143 @@
+# Copyright 2026 the RoboECC developers
+# SPDX-License-Identifier: Apache-2.0
+"""A node as a process: start, spin, stop cleanly, and an exit code that means something.
+
+0: stopped by SIGINT or SIGTERM. 1: a ConfigError, told in exactly one line. 2: a defect, with its
+traceback. Nodes never call sys.exit; a worker thread that cannot go on calls `node.fail`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from roboecc_core.errors import ConfigError
+from roboecc_ros.lifecycle import one_line
+from roboecc_ros.supervisor import SUPERVISOR_VARIABLE
+
+_JOIN_TIMEOUT_S = 5.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_log = logging.getLogger(__name__)
+
+
+class RunnableNode(Protocol):
+    """What `run_node` needs besides an rclpy node."""
+
+    on_fatal: Callable[[Exception], None]
+
+    def prepare_stop(self) -> None:
+        """Say good-bye; the executor still runs."""
+
+    def close(self) -> None:
+        """Free everything; the executor has stopped."""
+
+
+class _RosoutHandler(logging.Handler):
+    """Hands Python's log records to a node's logger."""
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        # Apart, because rclpy pins the severity of each calling line.
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(text)
+        else:
+            self._logger.debug(text)
+
+
+def run_node(make_node: Callable[[], Any], arguments: Sequence[str] | None = None) -> int:
+    """Run a node until a signal or a fatal error; return the process's exit code."""
+    _die_with_supervisor()
+    ending: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()  # put() is reentrant
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.put(None))
+    try:
+        node = make_node()
+    except ConfigError as error:
+        sys.stderr.write(f"{one_line(error)}\n")
+        rclpy.try_shutdown()
+        return 1
+    except Exception:
+        logging.basicConfig()
+        _log.exception("the node cannot be made")
+        rclpy.try_shutdown()
+        return 2
+    node.on_fatal = ending.put
+    forward_logging(node)
+    try:
+        return _exit_code(_spin(node, ending), node)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def forward_logging(node: Any) -> None:
+    """Send the core's log records of INFO and above to rosout."""
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, _RosoutHandler)]:
+        root.removeHandler(handler)
+    root.addHandler(_RosoutHandler(node.get_logger()))
+    logging.getLogger("roboecc_core").setLevel(logging.INFO)
+
+
+def _spin(node: Any, ending: queue.SimpleQueue[Exception | None]) -> Exception | None:
+    """Serve the node on a thread of its own, so that this one hears signals at once."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            ending.put(None)
+        except Exception as error:
+            _log.exception("a callback failed")
+            ending.put(error)
+
+    thread = threading.Thread(target=spin, name="executor", daemon=True)
+    thread.start()
+    outcome = ending.get()
+    node.prepare_stop()
+    executor.shutdown(timeout_sec=_JOIN_TIMEOUT_S)
+    thread.join(_JOIN_TIMEOUT_S)
+    node.close()
+    return outcome
+
+
+def _exit_code(outcome: Exception | None, node: Any) -> int:
+    if outcome is None:
+        return 0
+    if isinstance(outcome, ConfigError):
+        node.get_logger().fatal(one_line(outcome))
+        return 1
+    _log.error("ended by %s", type(outcome).__name__, exc_info=outcome)
+    return 2
+
+
+def _die_with_supervisor() -> None:
+    """Ask the kernel for a SIGTERM when the supervisor that started this process is gone."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    if supervisor is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(supervisor):  # it was gone before
+        raise SystemExit(1)
