@@ -3,7 +3,6 @@
 """The cloud as a ROS 2 node; `roboecc serve` is the same without ROS."""
 
 from launch import LaunchDescription
-
 from roboecc_ros.bringup import CloudArguments, cloud_nodes
 from roboecc_ros.launching import describe
 

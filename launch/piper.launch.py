@@ -3,7 +3,6 @@
 """Robot, simulation (unless sim:=false) and a local cloud (unless cloud:=tcp/HOST:PORT)."""
 
 from launch import LaunchDescription
-
 from roboecc_ros.bringup import BringupArguments, robot_nodes
 from roboecc_ros.launching import describe
 

@@ -28,11 +28,14 @@ class EarlyServer:
 
     def open(self) -> None:
         """Listen. Raises ConfigError when the port is in use."""
-        self._server.serve(lambda robot, request, reply: self._handler(robot, request, reply))
+        self._server.serve(self._hand_over)
 
     def serve(self, handler: RequestHandler) -> None:
         """Hand requests to `handler` from now on."""
         self._handler = handler
+
+    def _hand_over(self, robot: str, request: bytes | memoryview, reply: Reply) -> None:
+        self._handler(robot, request, reply)
 
     def close(self) -> None:
         """Stop listening."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, TextIO
 
 from roboecc_core.arm.arm_controller import ActionInForce, ArmController, JointCommand
@@ -96,7 +98,7 @@ class ArmLoop:
         gate: says what is valid.
         controller: says how to move; owned by the loop's thread.
         send: is handed every tick, on the loop's thread.
-        log: gets one JSON line a tick, or None.
+        log_path: file that gets one JSON line a tick, or "".
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class ArmLoop:
         gate: Gate,
         controller: ArmController,
         send: Callable[[Tick], None],
-        log: TextIO | None,
+        log_path: str,
     ) -> None:
         self.measured_joints: Sequence[float] | None = None
         self.last: Tick | None = None
@@ -113,20 +115,25 @@ class ArmLoop:
         self._gate = gate
         self._controller = controller
         self._send = send
-        self._log = log
+        self._log_path = log_path
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop`."""
+        path = Path(self._log_path or os.devnull)
+        with path.open("a", encoding="utf-8", buffering=1) as log:
+            self._run(stop, log)
+
+    def _run(self, stop: threading.Event, log: TextIO) -> None:
         due_s = time.monotonic()
         while not stop.is_set():
-            self._tick(time.monotonic())
+            self._tick(time.monotonic(), log)
             due_s += 1.0 / TICK_HZ
             now_s = time.monotonic()
             if now_s - due_s > _LATEST_S:
                 due_s = now_s
             stop.wait(max(due_s - now_s, 0.0))
 
-    def _tick(self, now_s: float) -> None:
+    def _tick(self, now_s: float, log: TextIO) -> None:
         action = self._gate.current(now_s)
         in_force = None
         if action is not None:
@@ -141,8 +148,8 @@ class ArmLoop:
         self.num_ticks += 1
         self.num_action_ticks += command.mode == "action"
         self.last = tick
-        if self._log:
-            self._log.write(json.dumps(_entry(tick)) + "\n")
+        if self._log_path:
+            log.write(json.dumps(_entry(tick)) + "\n")
 
 
 def _entry(tick: Tick) -> dict[str, object]:

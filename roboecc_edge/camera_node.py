@@ -32,7 +32,9 @@ class Parameters:
 
     source: str = described("/dev/video0", "video file, device, or a device's number")
     image_rate_hz: float = described(20.0, "images a second at most", bounds=(0.1, 120.0))
-    is_looped: bool = described(True, "begin a video file again at its end", name="loop")
+    is_looped: bool = described(
+        default=True, description="begin a video file again at its end", name="loop"
+    )
 
 
 class CameraNode(ManagedNode):

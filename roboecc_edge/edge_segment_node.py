@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from roboecc_core.backends.catalog import use_threads
-from roboecc_core.backends.policy import Deployment, PolicyStep
+from roboecc_core.backends.policy import PolicyStep
 from roboecc_core.data_plane.codec import CODEC_IDS
 from roboecc_core.data_plane.transport.zenoh_config import checked_endpoint, checked_robot
 from roboecc_core.errors import ConfigError
@@ -39,7 +39,7 @@ class Parameters:
     robot: str = described("robot", "this robot's name, as the cloud knows it")
     span: str = described("embed:n", "layers run in the cloud until a split decision comes")
     codec: str = described("raw", "how tensors travel until then", choices=tuple(CODEC_IDS))
-    instruction: str = described("", "what to do, until somebody says otherwise")
+    instruction: str = described("wait", "what to do, until somebody says otherwise")
     timeout_s: float = described(
         2.0, "a step is given up after this", name="step.timeout_s", bounds=(0.05, 60.0)
     )
@@ -66,7 +66,8 @@ class EdgeSegmentNode(ManagedNode):
     def configure(self) -> None:
         """Open the model, begin to load its weights."""
         self._settings = p = parameters.declare(self, Parameters)
-        settings = StepSettings(p.endpoint, checked_robot(p.robot), p.period_s, p.valid_for_s)
+        checked_robot(p.robot)
+        settings = StepSettings(p.endpoint, p.robot, p.period_s, p.valid_for_s, p.timeout_s)
         if p.endpoint:
             checked_endpoint(p.endpoint)
         use_threads(p.threads)
@@ -78,14 +79,14 @@ class EdgeSegmentNode(ManagedNode):
         self._loop = StepLoop(
             opened, self._loader, settings, diagnostics=self.diagnostics, publish=self._publish
         )
-        self._loop.instruction = p.instruction
-        self._loop.deployment = Deployment(span, p.codec, p.timeout_s)
+        self._loop.deploy(span, p.codec)
+        self._loop.instruct(p.instruction)
 
     def activate(self) -> None:
         """Take images."""
         loop = self._configured_loop
         loop.images.clear()
-        self.add_subscription(qos.INSTRUCTION, lambda message: self._instruct(message.data))
+        self.add_subscription(qos.INSTRUCTION, self._on_instruction)
         self.add_subscription(qos.SPLIT_DECISION, self._on_decision)
         self.add_subscription(qos.IMAGE, self._on_image)
         self.add_service(SetInstruction, "set_instruction", self._on_set_instruction)
@@ -95,7 +96,7 @@ class EdgeSegmentNode(ManagedNode):
         """Take no more images; a step under way ends with its time limit at the latest."""
         if self._worker:
             self._worker.stop(self._settings.timeout_s + 1.0)
-            self._worker = None
+        self._worker = None
 
     def cleanup(self) -> None:
         """Forget the model."""
@@ -111,31 +112,20 @@ class EdgeSegmentNode(ManagedNode):
 
     def _on_image(self, message: Any) -> None:
         received_s = time.monotonic()
+        self._configured_loop.images.put(Observation(message, received_s, self._now_s))
 
-        def age_s() -> float:
-            """By the stamp; by arrival when there is none, or when it lies in the future."""
-            waited_s = time.monotonic() - received_s
-            stamp_s = conversions.seconds(message.header.stamp)
-            now_s = self.get_clock().now().nanoseconds / 1e9
-            return max(now_s - stamp_s, waited_s) if stamp_s else waited_s
-
-        self._configured_loop.images.put(Observation(message, age_s))
+    def _now_s(self) -> float:
+        return float(self.get_clock().now().nanoseconds / 1e9)
 
     def _on_decision(self, message: Any) -> None:
-        if message.codec not in CODEC_IDS:
-            raise ConfigError(f"codec {message.codec!r} is unknown; known: {', '.join(CODEC_IDS)}")
-        span, timeout_s = conversions.span_from_msg(message), self._settings.timeout_s
-        self._configured_loop.deployment = Deployment(span, message.codec, timeout_s)
+        self._configured_loop.deploy(conversions.span_from_msg(message), message.codec)
 
-    def _instruct(self, instruction: str) -> None:
-        if not instruction.strip():
-            raise ConfigError("the instruction is empty; expected one sentence")
-        self._configured_loop.instruction = instruction.strip()
-        self.get_logger().info(f"instruction: {instruction.strip()}")
+    def _on_instruction(self, message: Any) -> None:
+        self._configured_loop.instruct(message.data)
 
     def _on_set_instruction(self, request: Any, response: Any) -> Any:
         try:
-            self._instruct(request.instruction)
+            self._configured_loop.instruct(request.instruction)
             response.accepted = True
         except ConfigError as error:
             response.message = str(error)
@@ -146,8 +136,7 @@ class EdgeSegmentNode(ManagedNode):
         self._chunks.publish(
             conversions.chunk_to_msg(step.chunk, observation.message.header.stamp)
         )
-        now = self.get_clock().now().to_msg()
-        dropped = self._configured_loop.images.num_dropped
+        dropped, now = self._configured_loop.images.num_dropped, conversions.stamp(self._now_s())
         self._timings.publish(conversions.timing_to_msg(step.timing, step.exchanges, now, dropped))
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from roboecc_core.arm.arm_controller import ArmController
 from roboecc_core.arm.kinematics import PiperKinematics
@@ -35,7 +35,9 @@ class Parameters:
     outlet: str = described("sim", "which driver takes the commands", choices=tuple(OUTLETS))
     speed_percent: int = described(50, "of the motors, piper_ros only", bounds=(1, 100))
     is_moved_ready: bool = described(
-        True, "drive slowly to the ready pose before the first action", name="move_ready"
+        default=True,
+        description="drive slowly to the ready pose before the first action",
+        name="move_ready",
     )
     log_path: str = described("", "file for one JSON line a control period; empty: none")
 
@@ -47,17 +49,16 @@ class PiperArmNode(ManagedNode):
         super().__init__("piper_arm")
         self._loop: ArmLoop | None = None
         self._worker: Worker | None = None
-        self._log: TextIO | None = None
 
     def configure(self) -> None:
-        """Build gate and controller, open the log."""
+        """Build the gate, begin the log."""
         self._settings = p = parameters.declare(self, Parameters)
         self._gate = self._new_gate()
         self._commands = self.add_publisher(qos.JOINT_COMMAND)
         self._arm_commands = self.add_publisher(qos.ARM_COMMAND)
         if p.log_path:
             try:
-                self._log = Path(p.log_path).open("w", encoding="utf-8", buffering=1)
+                Path(p.log_path).write_text("", encoding="utf-8")
             except OSError as error:
                 raise ConfigError(f"cannot write the arm's log: {error}") from error
         self._kinematics = PiperKinematics()
@@ -65,10 +66,11 @@ class PiperArmNode(ManagedNode):
     def activate(self) -> None:
         """Start softly from where the arm is."""
         self._gate.reset()
+        self._has_moved = False
         controller = ArmController(self._kinematics)
         if self._settings.is_moved_ready:
             controller.move_ready()
-        self._loop = ArmLoop(self._gate, controller, self._send, self._log)
+        self._loop = ArmLoop(self._gate, controller, self._send, self._settings.log_path)
         self.add_subscription(qos.JOINT_STATES, self._on_joint_state)
         self.add_subscription(
             qos.ACTION_CHUNK, lambda message: self._gate.offer(conversions.chunk_from_msg(message))
@@ -81,12 +83,6 @@ class PiperArmNode(ManagedNode):
         if self._worker:
             self._worker.stop()
         self._worker = self._loop = None
-
-    def cleanup(self) -> None:
-        """Close the log."""
-        if self._log:
-            self._log.close()
-        self._log = None
 
     def _new_gate(self) -> Gate:
         if os.environ.get(GATE_OFF_VARIABLE) != "1":
@@ -121,6 +117,7 @@ class PiperArmNode(ManagedNode):
             return
         tick, share = loop.last, loop.num_action_ticks / max(loop.num_ticks, 1)
         loop.num_action_ticks = loop.num_ticks = 0
+        self._has_moved = self._has_moved or share > 0.0
         level, words = Level.OK, "moving"
         if tick is None:
             level, words = Level.ERROR, "no joint states yet; the arm is not commanded"
@@ -128,6 +125,8 @@ class PiperArmNode(ManagedNode):
             words = "moving to the ready pose"
         elif share == 0.0:
             level, words = Level.ERROR, "holding: no valid action"
+            if not self._has_moved:
+                level, words = Level.WARN, "waiting for the first action"
         reason = tick.reason if tick else ""
         percent = f"{100 * share:.0f}"
         self.diagnostics.report(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from typing import Any
 
@@ -37,7 +38,7 @@ class Parameters:
         1.0, "what a step takes without the cloud, until a plan says", bounds=(0.0, 600.0)
     )
     hysteresis: float = described(0.1, "share that a switch must save", bounds=(0.0, 0.99))
-    has_cloud: bool = described(True, "false: only edge-only can be chosen")
+    has_cloud: bool = described(default=True, description="false: only edge-only can be chosen")
 
 
 class SplitManagerNode(ManagedNode):
@@ -93,7 +94,7 @@ class SplitManagerNode(ManagedNode):
         self.diagnostics.report(
             Level.OK, f"{decision.policy}: {chosen}", about="split", reason=decision.reason
         )
-        key = (chosen, decision.policy)
+        key = (chosen, decision.policy, math.isnan(decision.expected_latency_s))
         if key != self._published:
             self._published = key
             self._decisions.publish(

@@ -9,6 +9,7 @@ silent or an image that cannot be used are told in /diagnostics and it goes on.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import threading
 import time
@@ -17,8 +18,10 @@ from typing import Any
 
 from roboecc_core.backends.catalog import OpenedModel
 from roboecc_core.backends.policy import Deployment, EdgePolicy, PolicyStep
+from roboecc_core.data_plane.codec import CODEC_IDS
 from roboecc_core.data_plane.edge_session import EdgeSession
 from roboecc_core.data_plane.frame import ErrorCode
+from roboecc_core.data_plane.hello import HostDescription
 from roboecc_core.data_plane.transport import Transport
 from roboecc_core.data_plane.transport.zenoh import ZenohTransport
 from roboecc_core.errors import (
@@ -28,11 +31,13 @@ from roboecc_core.errors import (
     StepTimeoutError,
     TransportError,
 )
-from roboecc_ros.conversions import image_from_msg
+from roboecc_core.types import CloudSpan
+from roboecc_ros.conversions import image_from_msg, seconds
 from roboecc_ros.diagnostics import Diagnostics, Level
 from roboecc_ros.mailbox import Mailbox
 from roboecc_ros.segment_loader import SegmentLoader
 
+_log = logging.getLogger(__name__)
 SILENT_CAMERA_S = 2.0
 _GREETING_PERIOD_S = 1.0
 _WAIT_S = 0.1  # for an image, before looking after other things
@@ -40,10 +45,23 @@ _WAIT_S = 0.1  # for an image, before looking after other things
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
-    """An image message and how old it is whenever that is asked."""
+    """An image message.
+
+    Attributes:
+        message: a sensor_msgs Image.
+        received_s: when, on the monotonic clock.
+        ros_now_s: reads the clock of the message's stamp.
+    """
 
     message: Any
-    age_s: Callable[[], float]
+    received_s: float
+    ros_now_s: Callable[[], float]
+
+    def age_s(self) -> float:
+        """Return its age by its stamp; by its arrival when there is none, or a future one."""
+        waited_s = time.monotonic() - self.received_s
+        stamp_s = seconds(self.message.header.stamp)
+        return max(self.ros_now_s() - stamp_s, waited_s) if stamp_s else waited_s
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +72,7 @@ class StepSettings:
     robot: str
     action_period_s: float
     valid_for_s: float
+    timeout_s: float
 
 
 class NoCloud:
@@ -71,7 +90,7 @@ class NoCloud:
 
 
 class StepLoop:
-    """`run` belongs to one thread; any thread puts images and sets instruction and deployment.
+    """`run` belongs to one thread; any thread puts images, instructs and deploys.
 
     Args:
         opened: the model.
@@ -91,8 +110,8 @@ class StepLoop:
         publish: Callable[[PolicyStep, Observation], None],
     ) -> None:
         self.images: Mailbox[Observation] = Mailbox()
-        self.instruction = ""
-        self.deployment: Deployment | None = None
+        self._instruction = ""
+        self._deployment: Deployment | None = None
         self._opened = opened
         self._loader = loader
         self._settings = settings
@@ -101,6 +120,19 @@ class StepLoop:
         self._has_met_cloud = False
         self._greeted_s = -math.inf
         self._image_s = time.monotonic()
+
+    def deploy(self, span: CloudSpan, codec: str) -> None:
+        """Run the next steps with this span and codec. Raises ConfigError for another codec."""
+        if codec not in CODEC_IDS:
+            raise ConfigError(f"codec is {codec!r}; expected one of {', '.join(CODEC_IDS)}")
+        self._deployment = Deployment(span, codec, self._settings.timeout_s)
+
+    def instruct(self, instruction: str) -> None:
+        """Do this from the next step on. Raises ConfigError when it says nothing."""
+        if not instruction.strip():
+            raise ConfigError("the instruction is empty; expected one sentence")
+        self._instruction = instruction.strip()
+        _log.info("instruction: %s", self._instruction)
 
     def run(self, stop: threading.Event) -> None:
         """Step until `stop`.
@@ -118,6 +150,8 @@ class StepLoop:
             session,
             action_period_s=settings.action_period_s,
             valid_for_s=settings.valid_for_s,
+            # above every step of an earlier activation or process, or the arm would refuse it
+            first_step=time.monotonic_ns() // 1_000_000,
         )
         self._image_s = time.monotonic()
         try:
@@ -142,13 +176,14 @@ class StepLoop:
             return
         self._greeted_s = now_s
         try:
-            cloud = session.hello()
+            self._meet(session.hello())
         except RoboEccError as error:
             self._tell(error, about="cloud")
-        else:
-            self._has_met_cloud = True
-            held = f"{len(cloud.resident)} of {cloud.num_layers} layers"
-            self._diagnostics.report(Level.OK, f"connected; it holds {held}", about="cloud")
+
+    def _meet(self, cloud: HostDescription) -> None:
+        self._has_met_cloud = True
+        held = f"{len(cloud.resident)} of {cloud.num_layers} layers"
+        self._diagnostics.report(Level.OK, f"connected; it holds {held}", about="cloud")
 
     def _turn(self, policy: EdgePolicy) -> None:
         observation = self.images.take(timeout_s=_WAIT_S)
@@ -169,6 +204,8 @@ class StepLoop:
             self._tell(error, about="steps")
             return
         self._publish(step, observation)
+        if policy.session.cloud:  # a step introduces itself, too, when the cloud is new
+            self._meet(policy.session.cloud)
         self._diagnostics.report(
             Level.OK,
             "stepping",
@@ -180,7 +217,7 @@ class StepLoop:
         )
 
     def _step(self, policy: EdgePolicy, observation: Observation) -> PolicyStep:
-        if self.deployment is None:
+        if self._deployment is None:
             raise ConfigError("no span is set")
         image = image_from_msg(observation.message)
         age_s = observation.age_s()
@@ -188,7 +225,7 @@ class StepLoop:
             raise ConfigError(
                 "images are too old on arrival; do camera and node have the same use_sim_time?"
             )
-        return policy.step(image, self.instruction, self.deployment, capture_age_s=age_s)
+        return policy.step(image, self._instruction, self._deployment, capture_age_s=age_s)
 
     def _tell(self, error: RoboEccError, *, about: str) -> None:
         """Report run-time trouble in words that stay the same while the trouble does.

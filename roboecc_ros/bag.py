@@ -15,6 +15,14 @@ from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from rclpy.node import Node
+from rosbags.interfaces import (
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
@@ -23,6 +31,7 @@ from roboecc_ros import qos
 from roboecc_ros.qos import Topic
 
 _ROSBAG2_VERSION = 9  # the metadata's, as Jazzy writes it
+_NEVER = QosTime(9_223_372_036, 854_775_807)  # rmw's infinite duration
 OWN_PACKAGE = "roboecc_msgs"
 
 RUN_TOPICS = (
@@ -67,6 +76,21 @@ def type_name(message_class: type) -> str:
     return f"{package}/{interface}/{message_class.__name__}"
 
 
+def _offered(topic: Topic) -> Qos:
+    """Return the profile with which a player shall publish, as rosbag2 spells it."""
+    return Qos(
+        history=QosHistory.KEEP_LAST,
+        depth=topic.depth,
+        reliability=QosReliability.RELIABLE if topic.is_reliable else QosReliability.BEST_EFFORT,
+        durability=QosDurability.TRANSIENT_LOCAL if topic.is_latched else QosDurability.VOLATILE,
+        deadline=_NEVER,
+        lifespan=_NEVER,
+        liveliness=QosLiveliness.AUTOMATIC,
+        liveliness_lease_duration=_NEVER,
+        avoid_ros_namespace_conventions=False,
+    )
+
+
 class BagRecorder:
     """Writes every message of some topics until `close`.
 
@@ -93,7 +117,10 @@ class BagRecorder:
 
     def _record(self, node: Node, topic: Topic) -> object:
         connection = self._writer.add_connection(
-            node.resolve_topic_name(topic.name), type_name(topic.message), typestore=typestore()
+            node.resolve_topic_name(topic.name),
+            type_name(topic.message),
+            typestore=typestore(),
+            offered_qos_profiles=[_offered(topic)],
         )
 
         def write(serialised: bytes) -> None:

@@ -13,12 +13,29 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from roboecc_core.errors import ConfigError
-from roboecc_ros.described import Value, described
+from roboecc_ros.bringup_arguments import (
+    AUTO,
+    DEFAULT_INSTRUCTION,
+    LOCAL,
+    NO_CLOUD,
+    BringupArguments,
+    CloudArguments,
+)
+from roboecc_ros.described import Value
 from roboecc_ros.outlets import OUTLETS
 
+__all__ = [
+    "DEFAULT_INSTRUCTION",
+    "BringupArguments",
+    "CloudArguments",
+    "NodeSpec",
+    "cloud_nodes",
+    "endpoint",
+    "robot_nodes",
+    "share_folder",
+]
+
 PACKAGE = "roboecc_edge"
-DEFAULT_INSTRUCTION = "put the orange mango on the steel plate"
-_LOCAL, _NO_CLOUD, _AUTO = "local", "none", "auto"
 _LAST = 100  # the manager: it takes the others down before they are ended
 
 
@@ -53,53 +70,6 @@ class NodeSpec:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CloudArguments:
-    """What `cloud.launch.py` takes."""
-
-    listen: str = described("tcp/0.0.0.0:7447", "where the robots connect to, tcp/HOST:PORT")
-    robots: str = described("robot", "names of the robots that may connect, comma-separated")
-    model: str = described("nano", "the VLA: nano, or a checkpoint folder in OpenVLA's layout")
-    seed: int = described(0, "of a built-in model's weights", bounds=(0, 2**31 - 1))
-    layers: str = described("all", "layers held here: all, or START:STOP,...")
-    device: str = described("auto", "auto (CUDA if there is one), cpu, cuda, cuda:1, ...")
-    threads: int = described(0, "CPU threads of the model; 0: torch's choice", bounds=(0, 256))
-    namespace: str = described("", "of all nodes and topics")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class BringupArguments:
-    """What `piper.launch.py` and `roboecc up` take."""
-
-    sim: bool = described(True, "simulate arm, camera and table; false: real driver and camera")
-    cloud: str = described(_LOCAL, "local (started here), none, or tcp/HOST:PORT of a running one")
-    port: int = described(7447, "where a local cloud listens", bounds=(1, 65535))
-    robot: str = described("robot", "the robot's name, as the cloud knows it")
-    model: str = described("nano", "the VLA: nano, or a checkpoint folder in OpenVLA's layout")
-    seed: int = described(
-        0, "of a built-in model's weights and of the simulation", bounds=(0, 2**31 - 1)
-    )
-    layers: str = described("all", "layers held by the robot: all, or START:STOP,...")
-    span: str = described("embed:n", "layers run in the cloud at first, START:STOP")
-    spans: str = described("embed:n,0:n", "spans to choose from; 0:0 allows edge-only")
-    instruction: str = described(DEFAULT_INSTRUCTION, "what the robot is to do")
-    outlet: str = described(
-        _AUTO, "the arm's driver; auto: sim or piper_ros", choices=(_AUTO, *OUTLETS)
-    )
-    camera: str = described("", "with sim:=false: video file or device; empty: another node's")
-    image_rate_hz: float = described(20.0, "images a second", bounds=(0.1, 120.0))
-    action_period_s: float = described(0.1, "how long one action lasts", bounds=(0.01, 2.0))
-    valid_for_s: float = described(
-        0.5, "how long after the capture actions may be acted on", bounds=(0.05, 10.0)
-    )
-    step_timeout_s: float = described(2.0, "a step is given up after this", bounds=(0.05, 60.0))
-    device: str = described("auto", "of the robot's layers: auto, cpu, cuda, ...")
-    threads: int = described(0, "CPU threads of a model; 0: torch's choice", bounds=(0, 256))
-    arm_log: str = described("", "file for one JSON line a control period of the arm")
-    rviz: bool = described(False, "start RViz and robot_state_publisher")
-    namespace: str = described("", "of all nodes and topics")
-
-
 def robot_nodes(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
     """Return everything on the robot, with a local cloud where asked for, in starting order.
 
@@ -107,7 +77,7 @@ def robot_nodes(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
         ConfigError: the arguments contradict each other.
     """
     cloud: tuple[NodeSpec, ...] = ()
-    if arguments.cloud == _LOCAL:
+    if arguments.cloud == LOCAL:
         cloud = _cloud_bridge(
             CloudArguments(
                 listen=f"tcp/127.0.0.1:{arguments.port}",
@@ -118,9 +88,9 @@ def robot_nodes(arguments: BringupArguments) -> tuple[NodeSpec, ...]:
                 namespace=arguments.namespace,
             )
         )
-    elif arguments.cloud != _NO_CLOUD and not arguments.cloud.startswith("tcp/"):
+    elif arguments.cloud != NO_CLOUD and not arguments.cloud.startswith("tcp/"):
         raise ConfigError(
-            f"'cloud' is {arguments.cloud!r}; expected {_LOCAL}, {_NO_CLOUD} or tcp/HOST:PORT"
+            f"'cloud' is {arguments.cloud!r}; expected {LOCAL}, {NO_CLOUD} or tcp/HOST:PORT"
         )
     nodes = [*cloud, *_control_plane(arguments), _segment(arguments), _arm(arguments)]
     nodes += _world(arguments)
@@ -175,9 +145,9 @@ def _cloud_bridge(arguments: CloudArguments) -> tuple[NodeSpec, ...]:
 
 def endpoint(arguments: BringupArguments) -> str:
     """Return where the robot finds its cloud; empty without one."""
-    if arguments.cloud == _LOCAL:
+    if arguments.cloud == LOCAL:
         return f"tcp/127.0.0.1:{arguments.port}"
-    return "" if arguments.cloud == _NO_CLOUD else arguments.cloud
+    return "" if arguments.cloud == NO_CLOUD else arguments.cloud
 
 
 def _robot_node(
@@ -230,7 +200,7 @@ def _segment(arguments: BringupArguments) -> NodeSpec:
 
 
 def _outlet(arguments: BringupArguments) -> str:
-    if arguments.outlet != _AUTO:
+    if arguments.outlet != AUTO:
         return arguments.outlet
     return "sim" if arguments.sim else "piper_ros"
 

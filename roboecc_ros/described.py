@@ -84,7 +84,7 @@ class Setting:
             return float(str(value))
         if kind is str and is_number:
             return str(value)
-        return value if type(value) is kind else None  # type: ignore[return-value]
+        return value if type(value) is kind else None
 
 
 def described(

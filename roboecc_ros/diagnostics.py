@@ -52,6 +52,11 @@ class Diagnostics:
         with self._lock:
             self._statuses = {a: s for a, s in self._statuses.items() if a == "node"}
 
+    def forget(self, about: str) -> None:
+        """Forget one status, so that the next report is logged even if it says the same."""
+        with self._lock:
+            self._statuses.pop(about, None)
+
     def report(
         self,
         level: Level,

@@ -92,6 +92,9 @@ class ManagedNode(LifecycleNode):
 
     # ------------------------------------------------------------ for the runner and rclpy
 
+    def start(self) -> None:
+        """First words with a running executor; a managed node waits to be configured."""
+
     def prepare_stop(self) -> None:
         """Last words while the executor still runs; nothing by default."""
 
@@ -150,12 +153,13 @@ class ManagedNode(LifecycleNode):
         self.diagnostics.clear()
 
     def _attempt(self, transition: str, action: Callable[[], None]) -> TransitionCallbackReturn:
+        self.diagnostics.forget("node")
         try:
             action()
         except RoboEccError as error:
             self.diagnostics.report(Level.ERROR, f"cannot {transition}: {one_line(error)}")
             return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # rclpy would swallow it without a word
+        except Exception as error:  # noqa: BLE001  rclpy would swallow it
             _log.exception("%s: cannot %s", self.get_name(), transition)
             self.fail(error)
             return TransitionCallbackReturn.ERROR

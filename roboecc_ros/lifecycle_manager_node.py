@@ -13,24 +13,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
 
 from roboecc_core.errors import ConfigError
 from roboecc_ros import parameters, qos
 from roboecc_ros.described import described
 from roboecc_ros.runner import run_node
+from roboecc_ros.transitions import Transitions
 from roboecc_ros.worker import Worker
 
 _WATCH_PERIOD_S = 1.0
 _REASON_TIMEOUT_S = 1.0
-_STOP_TIMEOUT_S = 3.0  # a node; the supervisor is more patient
+_STOP_TIMEOUT_S = 3.0  # a node that does not answer is ended by the supervisor
 _UP = {"configure": Transition.TRANSITION_CONFIGURE, "activate": Transition.TRANSITION_ACTIVATE}
-_DOWN = {"deactivate": Transition.TRANSITION_DEACTIVATE, "clean up": Transition.TRANSITION_CLEANUP}
+_DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,25 +47,27 @@ class LifecycleManagerNode(Node):
 
     def __init__(self) -> None:
         super().__init__("lifecycle_manager")
-        self.on_fatal: Callable[[Exception], None] = lambda _error: None
+        self.on_fatal: Callable[[Exception], None] = self._log_fatal
         self._settings = parameters.declare(self, Parameters)
         self._nodes = _names(self._settings.nodes)
         self._optional = _names(self._settings.optional_nodes)
-        self._change = {
-            n: self.create_client(ChangeState, f"{n}/change_state") for n in self._nodes
-        }
-        self._get = {n: self.create_client(GetState, f"{n}/get_state") for n in self._optional}
+        self._transitions = Transitions(self, self._nodes)
         self._reasons: dict[str, str] = {}
+        self._worker: Worker | None = None
         qos.create_subscription(self, qos.DIAGNOSTICS, self._on_diagnostics)
-        self._worker = Worker("bring-up", self._run, lambda error: self.on_fatal(error))
+
+    def start(self) -> None:
+        """Begin; called by the runner when it listens to `on_fatal`."""
+        self._worker = Worker("bring-up", self._run, self.on_fatal)
 
     def prepare_stop(self) -> None:
         """Take the nodes down in reverse order; one that is gone already is skipped."""
-        self._worker.stop(self._settings.transition_timeout_s)
+        if self._worker:
+            self._worker.stop(self._settings.transition_timeout_s)
         for name in reversed(self._nodes):
-            for transition in _DOWN.values():
-                if self._change[name].service_is_ready():
-                    self._call(self._change[name], _request(transition), _STOP_TIMEOUT_S)
+            for transition in _DOWN:
+                if self._transitions.is_there(name):
+                    self._transitions.change(name, transition, _STOP_TIMEOUT_S)
         self.get_logger().info("all nodes are down")
 
     def close(self) -> None:
@@ -85,51 +86,32 @@ class LifecycleManagerNode(Node):
                 self._revive(name, stop)
 
     def _bring_up(self, name: str, stop: threading.Event) -> None:
-        deadline_s = time.monotonic() + self._settings.start_timeout_s
-        while not self._change[name].wait_for_service(timeout_sec=0.1):
+        timeout_s = self._settings.start_timeout_s
+        if not self._transitions.wait_until_there(name, timeout_s, stop):
             if stop.is_set():
                 return
-            if time.monotonic() > deadline_s:
-                waited_s = self._settings.start_timeout_s
-                raise ConfigError(f"{name} did not start within {waited_s:.0f} s; see its log")
+            raise ConfigError(f"{name} did not start within {timeout_s:.0f} s; see its log")
+        timeout_s = self._settings.transition_timeout_s
         for transition, number in _UP.items():
             self._reasons.pop(name, None)
-            timeout_s = self._settings.transition_timeout_s
-            answer = self._call(self._change[name], _request(number), timeout_s, stop)
+            is_done = self._transitions.change(name, number, timeout_s, stop)
             if stop.is_set():
                 return
-            if answer is None:
+            if is_done is None:
                 raise ConfigError(f"{name} did not {transition} within {timeout_s:.0f} s")
-            if not answer.success:
+            if not is_done:
                 raise ConfigError(f"{name} {self._reason(name, transition)}")
         self.get_logger().info(f"{name} is active")
 
     def _revive(self, name: str, stop: threading.Event) -> None:
         """Bring an optional node up that was started anew."""
-        answer = self._call(self._get[name], GetState.Request(), _WATCH_PERIOD_S, stop)
-        if answer is None or answer.current_state.id != State.PRIMARY_STATE_UNCONFIGURED:
+        if not self._transitions.is_unconfigured(name, _WATCH_PERIOD_S, stop):
             return
         self.get_logger().info(f"{name} is back")
         try:
             self._bring_up(name, stop)
         except ConfigError as error:
             self.get_logger().warning(str(error))
-
-    def _call(
-        self, client: Any, request: Any, timeout_s: float, stop: threading.Event | None = None
-    ) -> Any:
-        """Return the answer; None when none came in time or when `stop` was set."""
-        answered = threading.Event()
-        future = client.call_async(request)
-        future.add_done_callback(lambda _future: answered.set())
-        deadline_s = time.monotonic() + timeout_s
-        while not answered.wait(0.05) and time.monotonic() < deadline_s:
-            if stop is not None and stop.is_set():
-                break
-        if future.done():
-            return future.result()
-        client.remove_pending_request(future)
-        return None
 
     def _reason(self, name: str, transition: str) -> str:
         deadline_s = time.monotonic() + _REASON_TIMEOUT_S
@@ -142,15 +124,12 @@ class LifecycleManagerNode(Node):
             if status.message.startswith("cannot "):
                 self._reasons[status.hardware_id.rpartition("/")[2]] = status.message
 
+    def _log_fatal(self, error: Exception) -> None:
+        self.get_logger().fatal(str(error))
+
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _request(transition: int) -> Any:
-    request = ChangeState.Request()
-    request.transition.id = transition
-    return request
 
 
 def main() -> int:

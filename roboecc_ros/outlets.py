@@ -29,6 +29,8 @@ class Outlet:
 
 OUTLETS = {
     "sim": Outlet("joint_command", "joint_states"),
-    "piper_ros": Outlet("joint_ctrl_single", "joint_states_single", True, 1.0),
-    "agx_arm_ros": Outlet("control/joint_states", "feedback/joint_states", False, 1.0),
+    "piper_ros": Outlet(
+        "joint_ctrl_single", "joint_states_single", has_speed_percent=True, gripper_effort=1.0
+    ),
+    "agx_arm_ros": Outlet("control/joint_states", "feedback/joint_states", gripper_effort=1.0),
 }

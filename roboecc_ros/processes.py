@@ -76,7 +76,7 @@ def _ament_prefixes() -> list[str]:
         return []
     try:
         prefixes: list[str] = index.get_search_paths()
-    except EnvironmentError:  # no AMENT_PREFIX_PATH: nothing was sourced
+    except OSError:  # no AMENT_PREFIX_PATH: nothing was sourced
         return []
     return prefixes
 

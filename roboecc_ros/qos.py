@@ -62,7 +62,9 @@ IMAGE = Topic("image", Image, "newest wins; a late image is useless", is_reliabl
 CAMERA_INFO = Topic("camera_info", CameraInfo, "goes with the image", is_reliable=False)
 JOINT_STATES = Topic("joint_states", JointState, "newest wins", is_reliable=False)
 JOINT_COMMAND = Topic("joint_command", JointState, "both PIPER drivers subscribe reliably")
-ARM_COMMAND = Topic("arm_command", ArmCommand, "the arm's log, for people", False, depth=50)
+ARM_COMMAND = Topic(
+    "arm_command", ArmCommand, "the arm's log, for people", is_reliable=False, depth=50
+)
 OBJECTS = Topic("objects", MarkerArray, "small, for RViz")
 INSTRUCTION = Topic("instruction", String, "a late starter must know the task", is_latched=True)
 ACTION_CHUNK = Topic(

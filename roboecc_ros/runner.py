@@ -36,6 +36,9 @@ class RunnableNode(Protocol):
 
     on_fatal: Callable[[Exception], None]
 
+    def start(self) -> None:
+        """Begin what may call `on_fatal`; the executor runs."""
+
     def prepare_stop(self) -> None:
         """Say good-bye; the executor still runs."""
 
@@ -76,7 +79,7 @@ def run_node(make_node: Callable[[], Any], arguments: Sequence[str] | None = Non
         sys.stderr.write(f"{one_line(error)}\n")
         rclpy.try_shutdown()
         return 1
-    except Exception:
+    except Exception:  # noqa: BLE001  logged whole
         logging.basicConfig()
         _log.exception("the node cannot be made")
         rclpy.try_shutdown()
@@ -96,7 +99,8 @@ def forward_logging(node: Any) -> None:
     for handler in [one for one in root.handlers if isinstance(one, _RosoutHandler)]:
         root.removeHandler(handler)
     root.addHandler(_RosoutHandler(node.get_logger()))
-    logging.getLogger("roboecc_core").setLevel(logging.INFO)
+    for package in ("roboecc_core", "roboecc_edge", "roboecc_ros", "roboecc_cloud_bridge"):
+        logging.getLogger(package).setLevel(logging.INFO)
 
 
 def _spin(node: Any, ending: queue.SimpleQueue[Exception | None]) -> Exception | None:
@@ -109,12 +113,13 @@ def _spin(node: Any, ending: queue.SimpleQueue[Exception | None]) -> Exception |
             executor.spin()
         except ExternalShutdownException:
             ending.put(None)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  logged whole
             _log.exception("a callback failed")
             ending.put(error)
 
     thread = threading.Thread(target=spin, name="executor", daemon=True)
     thread.start()
+    node.start()
     outcome = ending.get()
     node.prepare_stop()
     executor.shutdown(timeout_sec=_JOIN_TIMEOUT_S)

@@ -42,8 +42,9 @@ def open_named(name: str, *, seed: int, device: str, unnorm_key: str = "") -> Op
 
 
 class SegmentLoader:
-    """Loads some layers on a thread, tells /diagnostics how far it is, and ends the process
-    with one line when a weight is damaged.
+    """Loads some layers on a thread and tells /diagnostics how far it is.
+
+    A damaged weight ends the process, in one line.
 
     Raises:
         ConfigError: `layers` names none of the model.

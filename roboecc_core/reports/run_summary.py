@@ -67,7 +67,9 @@ class RunRecord:
     @property
     def started_s(self) -> float:
         """The earliest moment in the record, on the recorder's clock; 0 when it is empty."""
-        return min((entry.at_s for entry in (*self.decisions, *self.applied)), default=0.0)
+        times_s = [decision.at_s for decision in self.decisions]
+        times_s += [action.at_s for action in self.applied]
+        return min(times_s, default=0.0)
 
     @property
     def spans(self) -> list[CloudSpan]:

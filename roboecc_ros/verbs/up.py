@@ -51,7 +51,9 @@ def up(**options: Any) -> None:
 
 def checked(options: dict[str, Any]) -> BringupArguments:
     """Return the arguments of typed options. Raises ConfigError naming one that is not allowed."""
-    values = {s.field: s.checked(options[s.field]) for s in settings(BringupArguments)}
+    values: dict[str, Any] = {
+        s.field: s.checked(options[s.field]) for s in settings(BringupArguments)
+    }
     return BringupArguments(**values)
 
 

@@ -12,21 +12,14 @@ import dataclasses
 import json
 import os
 import signal
-import socket
-import threading
 import time
 from pathlib import Path
 
 import pytest
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 
-from roboecc_ros import qos
 from roboecc_ros.bringup import BringupArguments, NodeSpec, robot_nodes
 from roboecc_ros.processes import process_of
-from roboecc_ros.run_observer import RunObserver
 from roboecc_ros.supervisor import Supervisor
-from roboecc_ros.worker import Worker
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -37,57 +30,12 @@ JITTER_S = 0.02
 START_TIMEOUT_S = 120.0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclasses.dataclass(frozen=True)
-class Chunk:
-    """A chunk as the judge saw it: its step and until when it may be acted on."""
-
-    step: int
-    valid_until_s: float
-
-
-class Witness:
-    """Listens to a running robot from the test's own process."""
-
-    def __init__(self, domain_id: int) -> None:
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self._node = rclpy.create_node("witness", context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self.observer = RunObserver(self._node)
-        self.chunks: dict[int, Chunk] = {}
-        qos.create_subscription(self._node, qos.ACTION_CHUNK, self._on_chunk)
-        self._worker = Worker("witness", self._spin, self.observer.fail)
-
-    def _spin(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
-
-    def _on_chunk(self, message) -> None:
-        valid_until_s = time.monotonic() - message.age_s + message.valid_for_s
-        self.chunks[message.step] = Chunk(message.step, valid_until_s)
-
-    def topics(self) -> dict[str, list[str]]:
-        return dict(self._node.get_topic_names_and_types())
-
-    def close(self) -> None:
-        self._worker.stop()
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
-
-
 def arm_log(path: Path) -> list[dict]:
     """Whole lines only: the arm may be writing the last one."""
     return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
 
 
-def stale_commands(ticks: list[dict], chunks: dict[int, Chunk]) -> list[dict]:
+def stale_commands(ticks: list[dict], chunks: dict) -> list[dict]:
     """Commands that act on a chunk that was no longer valid, by the policy's own account."""
     return [
         tick
@@ -106,25 +54,13 @@ def moved_rad(ticks: list[dict]) -> float:
     )
 
 
-def wait_for(supervisor: Supervisor, claim, timeout_s: float, what: str) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    well = supervisor.watch(lambda: claim() or time.monotonic() > deadline_s)
-    assert well, "an essential process ended"
-    assert claim(), f"not within {timeout_s} s: {what}"
-
-
 @pytest.fixture
-def robot(tmp_path, monkeypatch):
-    """Start a whole robot in a domain of its own; yields (start, arm log path)."""
-    domain_id = 20 + os.getpid() % 200
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_id))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+def robot(tmp_path, witness_factory, free_port):
+    """What starts a whole robot, its arm's log, and a witness."""
     log = tmp_path / "arm.jsonl"
     arguments = BringupArguments(
-        port=free_port(), threads=1, arm_log=str(log), spans="embed:n", step_timeout_s=0.5
+        port=free_port, threads=1, arm_log=str(log), spans="embed:n", step_timeout_s=0.5
     )
-    complaints: list[str] = []
-    witness = Witness(domain_id)
 
     def start(**environment: str) -> tuple[Supervisor, NodeSpec]:
         nodes = [
@@ -133,10 +69,9 @@ def robot(tmp_path, monkeypatch):
         ]
         processes = [process_of(node, tmp_path) for node in nodes]
         cloud = next(node for node in nodes if node.side == "cloud")
-        return Supervisor(processes, tmp_path, complaints.append), cloud
+        return Supervisor(processes, tmp_path, lambda _line: None), cloud
 
-    yield start, log, witness
-    witness.close()
+    return start, log, witness_factory()
 
 
 def kill_cloud(supervisor: Supervisor, cloud: NodeSpec) -> float:
@@ -154,24 +89,21 @@ def test_arm_holds_in_time_when_the_cloud_is_killed_and_goes_on_when_it_returns(
     supervisor, cloud = start()
     with supervisor:
         observer = witness.observer
-        wait_for(
-            supervisor,
+        witness.wait_for(
             lambda: len(observer.record(10**6).applied) >= 20,
             START_TIMEOUT_S,
             "actions",
         )
         killed_s = kill_cloud(supervisor, cloud)
-        wait_for(supervisor, lambda: is_holding_after(log, killed_s), 10.0, "the arm holds")
-        wait_for(
-            supervisor,
+        witness.wait_for(lambda: is_holding_after(log, killed_s), 10.0, "the arm holds")
+        witness.wait_for(
             lambda: any("cloud" in words for words in observer.troubles),
             10.0,
             "diagnostics name the cloud",
         )
         last_chunk = max(witness.chunks.values(), key=lambda chunk: chunk.step)
         must_hold_s = last_chunk.valid_until_s + CONTROL_PERIOD_S + JITTER_S
-        wait_for(
-            supervisor,
+        witness.wait_for(
             lambda: arm_log(log)[-1]["t"] > must_hold_s + 50 * CONTROL_PERIOD_S,
             10.0,
             "half a second in which the arm must hold",
@@ -185,8 +117,7 @@ def test_arm_holds_in_time_when_the_cloud_is_killed_and_goes_on_when_it_returns(
 
         revived = process_of(cloud, tmp_path / "revived")
         with Supervisor([revived], tmp_path / "revived", lambda _line: None):
-            wait_for(
-                supervisor,
+            witness.wait_for(
                 lambda: any(
                     t["mode"] == "action" and t["t"] > held_s for t in arm_log(log)[-200:]
                 ),
@@ -206,10 +137,9 @@ def test_the_judge_notices_stale_commands_when_the_gate_is_off(robot):
     supervisor, cloud = start(ROBOECC_TEST_GATE_OFF="1")
     with supervisor:
         observer = witness.observer
-        wait_for(supervisor, lambda: observer.num_steps >= 10, START_TIMEOUT_S, "steps")
+        witness.wait_for(lambda: observer.num_steps >= 10, START_TIMEOUT_S, "steps")
         kill_cloud(supervisor, cloud)
-        wait_for(
-            supervisor,
+        witness.wait_for(
             lambda: bool(stale_commands(arm_log(log), witness.chunks)),
             20.0,
             "the judge sees stale commands",
