@@ -53,7 +53,7 @@ def node_action(spec: NodeSpec) -> Node:
         arguments=list(spec.arguments),
         additional_env=dict(spec.environment),
         output="screen",
-        on_exit=[Shutdown(reason=f"{spec.name} ended")] if spec.is_essential else [],
+        on_exit=[Shutdown(reason=f"{spec.name} ended")] if spec.is_essential else None,
     )
 
 

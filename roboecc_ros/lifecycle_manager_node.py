@@ -27,7 +27,7 @@ from roboecc_ros.worker import Worker
 
 _WATCH_PERIOD_S = 1.0
 _REASON_TIMEOUT_S = 1.0
-_STOP_TIMEOUT_S = 3.0  # a node that does not answer is ended by the supervisor
+_STOP_TIMEOUT_S = 4.0  # for all; ros2 launch sends SIGTERM after 5 s, to the nodes as well
 _UP = {"configure": Transition.TRANSITION_CONFIGURE, "activate": Transition.TRANSITION_ACTIVATE}
 _DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 
@@ -64,10 +64,14 @@ class LifecycleManagerNode(Node):
         """Take the nodes down in reverse order; one that is gone already is skipped."""
         if self._worker:
             self._worker.stop(self._settings.transition_timeout_s)
+        deadline_s = time.monotonic() + _STOP_TIMEOUT_S
         for name in reversed(self._nodes):
             for transition in _DOWN:
-                if self._transitions.is_there(name):
-                    self._transitions.change(name, transition, _STOP_TIMEOUT_S)
+                timeout_s = min(deadline_s - time.monotonic(), _STOP_TIMEOUT_S / 2)
+                if timeout_s <= 0 or not self._transitions.is_there(name):
+                    break
+                if self._transitions.change(name, transition, timeout_s) is None:
+                    break  # it was killed; DDS has not noticed yet
         self.get_logger().info("all nodes are down")
 
     def close(self) -> None:

@@ -8,11 +8,13 @@ traceback. Nodes never call sys.exit; a worker thread that cannot go on calls `n
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -26,6 +28,7 @@ from roboecc_core.errors import ConfigError
 from roboecc_ros.lifecycle import one_line
 from roboecc_ros.supervisor import SUPERVISOR_VARIABLE
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _JOIN_TIMEOUT_S = 5.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _log = logging.getLogger(__name__)
@@ -44,6 +47,42 @@ class RunnableNode(Protocol):
 
     def close(self) -> None:
         """Free everything; the executor has stopped."""
+
+
+class _Ending:
+    """Where the main thread waits for the reason to end; any thread, or a signal, gives it.
+
+    The kernel may run a signal's handler on any thread, and Python's part of it runs on the
+    main thread only when that is awake: hence the wake-up descriptor.
+    """
+
+    def __init__(self) -> None:
+        self._outcomes: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: self.put(None))
+
+    def put(self, outcome: Exception | None) -> None:
+        """End with this error, or with None because that is wanted."""
+        self._outcomes.put(outcome)  # reentrant: a signal may interrupt another put
+        with contextlib.suppress(BlockingIOError):  # then there is enough to wake up from
+            self._writer.send(b"\0")
+
+    def get(self) -> Exception | None:
+        """Wait for the first outcome. Main thread only."""
+        while self._outcomes.empty():
+            self._reader.recv(1)
+        return self._outcomes.get()
+
+    def close(self) -> None:
+        """Ignore signals from now on: a second Ctrl-C must not spoil the exit code."""
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        self._reader.close()
+        self._writer.close()
 
 
 class _RosoutHandler(logging.Handler):
@@ -69,10 +108,8 @@ class _RosoutHandler(logging.Handler):
 def run_node(make_node: Callable[[], Any], arguments: Sequence[str] | None = None) -> int:
     """Run a node until a signal or a fatal error; return the process's exit code."""
     _die_with_supervisor()
-    ending: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()  # put() is reentrant
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.put(None))
+    ending = _Ending()
     try:
         node = make_node()
     except ConfigError as error:
@@ -91,6 +128,7 @@ def run_node(make_node: Callable[[], Any], arguments: Sequence[str] | None = Non
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+        ending.close()
 
 
 def forward_logging(node: Any) -> None:
@@ -103,7 +141,7 @@ def forward_logging(node: Any) -> None:
         logging.getLogger(package).setLevel(logging.INFO)
 
 
-def _spin(node: Any, ending: queue.SimpleQueue[Exception | None]) -> Exception | None:
+def _spin(node: Any, ending: _Ending) -> Exception | None:
     """Serve the node on a thread of its own, so that this one hears signals at once."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)

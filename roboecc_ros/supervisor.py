@@ -186,7 +186,7 @@ class Supervisor:
     def _obituary(self, running: _Running) -> str:
         code = running.process.returncode
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        last = last_line(running.log)
+        last = "" if code < 0 else last_line(running.log)  # it did not choose its last words
         return f"{running.spec.name} ended with {how}" + (f": {last}" if last else "")
 
 

@@ -185,7 +185,8 @@ def _write_report(
         "a step sends": f"{document['bytes_up']} bytes up, {document['bytes_down']} down, "
         f"{document['round_trips']} round trips (medians)",
         "success": "not judged: the weights are random",
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, "
+        f"Python {platform.python_version()}",
         "bag": document["bag"],
     }
     first, last = run.images

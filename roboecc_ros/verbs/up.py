@@ -23,7 +23,10 @@ from roboecc_ros.supervisor import Supervisor
 
 
 def up(**options: Any) -> None:
-    """Bring up cloud, robot and simulation as processes until Ctrl-C."""
+    """Bring up cloud, robot and simulation as processes until Ctrl-C.
+
+    Example: `roboecc up --span llama.2.norm1:n`
+    """
     is_json, logs = options.pop("json"), options.pop("logs")
     folder = Path(logs or f"runs/up-{time.strftime('%Y%m%d-%H%M%S')}")
     signals: list[int] = []

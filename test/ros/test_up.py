@@ -50,17 +50,16 @@ def up(witness_factory, tmp_path, free_port):
     """A running `roboecc up` in a process group of its own, and a witness."""
     witness = witness_factory()
     command = [str(ROBOECC), "up", "--json", "--threads", "1", "--port", str(free_port)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--logs", str(tmp_path / "up")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    yield process, witness, str(tmp_path / "up")
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+    ) as process:
+        yield process, witness, str(tmp_path / "up")
+        if process.poll() is None:
+            process.kill()
 
 
 def test_up_runs_everything_and_ctrl_c_leaves_no_process_behind(up):
