@@ -157,7 +157,7 @@ class StepLoop:
         try:
             while not stop.is_set():
                 self._greet(session)
-                self._turn(policy)
+                self._turn(policy, stop)
         finally:
             session.close()
 
@@ -185,7 +185,7 @@ class StepLoop:
         held = f"{len(cloud.resident)} of {cloud.num_layers} layers"
         self._diagnostics.report(Level.OK, f"connected; it holds {held}", about="cloud")
 
-    def _turn(self, policy: EdgePolicy) -> None:
+    def _turn(self, policy: EdgePolicy, stop: threading.Event) -> None:
         observation = self.images.take(timeout_s=_WAIT_S)
         now_s = time.monotonic()
         if observation is None:
@@ -202,6 +202,8 @@ class StepLoop:
             step = self._step(policy, observation)
         except RoboEccError as error:
             self._tell(error, about="steps")
+            return
+        if stop.is_set():  # the node is going, and its publishers with it
             return
         self._publish(step, observation)
         if policy.session.cloud:  # a step introduces itself, too, when the cloud is new

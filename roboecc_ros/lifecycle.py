@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from roboecc_core.errors import RoboEccError
@@ -40,6 +41,7 @@ class ManagedNode(LifecycleNode):
         self._is_active = False
         self._until_cleanup: list[Callable[[], object]] = []
         self._until_deactivation: list[Callable[[], object]] = []
+        self._refuse_impossible_transitions()
 
     # ------------------------------------------------------------ for subclasses
 
@@ -141,6 +143,22 @@ class ManagedNode(LifecycleNode):
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Come back unconfigured; what went wrong is logged and has ended the process."""
         return self.on_shutdown(state)
+
+    def _refuse_impossible_transitions(self) -> None:
+        """Answer one that does not fit the state; rclpy 7.1 raises, which would end the node."""
+        service = self._service_change_state
+        change_state = service.callback
+
+        def guarded(request: Any, response: Any) -> Any:
+            try:
+                return change_state(request, response)
+            except rclpy_implementation.RCLError:
+                wanted = request.transition.label or request.transition.id
+                self.get_logger().warning(f"transition {wanted} does not fit the node's state")
+                response.success = False
+                return response
+
+        service.callback = guarded
 
     def _undo_activate(self, state: LifecycleState) -> None:
         self.deactivate()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.msg import State, Transition
 from rclpy.node import Node
 
 from roboecc_core.errors import ConfigError
@@ -27,7 +27,7 @@ from roboecc_ros.worker import Worker
 
 _WATCH_PERIOD_S = 1.0
 _REASON_TIMEOUT_S = 1.0
-_STOP_TIMEOUT_S = 4.0  # for all; ros2 launch sends SIGTERM after 5 s, to the nodes as well
+_STOP_TIMEOUT_S = 3.0  # for all; ros2 launch sends SIGTERM after 5 s, to the nodes as well
 _UP = {"configure": Transition.TRANSITION_CONFIGURE, "activate": Transition.TRANSITION_ACTIVATE}
 _DOWN = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 
@@ -52,6 +52,7 @@ class LifecycleManagerNode(Node):
         self._nodes = _names(self._settings.nodes)
         self._optional = _names(self._settings.optional_nodes)
         self._transitions = Transitions(self, self._nodes)
+        self._touched: list[str] = []
         self._reasons: dict[str, str] = {}
         self._worker: Worker | None = None
         qos.create_subscription(self, qos.DIAGNOSTICS, self._on_diagnostics)
@@ -65,7 +66,7 @@ class LifecycleManagerNode(Node):
         if self._worker:
             self._worker.stop(self._settings.transition_timeout_s)
         deadline_s = time.monotonic() + _STOP_TIMEOUT_S
-        for name in reversed(self._nodes):
+        for name in reversed(self._touched):
             for transition in _DOWN:
                 timeout_s = min(deadline_s - time.monotonic(), _STOP_TIMEOUT_S / 2)
                 if timeout_s <= 0 or not self._transitions.is_there(name):
@@ -96,6 +97,7 @@ class LifecycleManagerNode(Node):
                 return
             raise ConfigError(f"{name} did not start within {timeout_s:.0f} s; see its log")
         timeout_s = self._settings.transition_timeout_s
+        self._touched = [*(one for one in self._touched if one != name), name]
         for transition, number in _UP.items():
             self._reasons.pop(name, None)
             is_done = self._transitions.change(name, number, timeout_s, stop)
@@ -109,7 +111,8 @@ class LifecycleManagerNode(Node):
 
     def _revive(self, name: str, stop: threading.Event) -> None:
         """Bring an optional node up that was started anew."""
-        if not self._transitions.is_unconfigured(name, _WATCH_PERIOD_S, stop):
+        state = self._transitions.state(name, _WATCH_PERIOD_S, stop)
+        if state != State.PRIMARY_STATE_UNCONFIGURED:
             return
         self.get_logger().info(f"{name} is back")
         try:

@@ -59,7 +59,7 @@ class _Ending:
     def __init__(self) -> None:
         self._outcomes: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._reader, self._writer = socket.socketpair()
-        self._writer.setblocking(False)
+        self._writer.settimeout(0.0)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         for number in _SIGNALS:
             signal.signal(number, lambda *_: self.put(None))

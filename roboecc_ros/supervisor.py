@@ -120,6 +120,7 @@ class Supervisor:
                 if running.process.poll() is None or running.is_reported:
                     continue
                 running.is_reported = True
+                self._echo(running)  # what it said between the last look and its end
                 self._say(self._obituary(running))
                 if running.spec.is_essential:
                     return False
@@ -186,7 +187,8 @@ class Supervisor:
     def _obituary(self, running: _Running) -> str:
         code = running.process.returncode
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        last = "" if code < 0 else last_line(running.log)  # it did not choose its last words
+        has_last_words = code > 0 and not running.spec.is_echoed  # else shown, or not its choice
+        last = last_line(running.log) if has_last_words else ""
         return f"{running.spec.name} ended with {how}" + (f": {last}" if last else "")
 
 

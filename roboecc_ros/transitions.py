@@ -9,11 +9,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from lifecycle_msgs.msg import State
+from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.node import Node
 
 _POLL_S = 0.05
+_PATIENCE_S = 2.0  # with one request; most transitions take milliseconds
+_GOALS = {
+    Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+    Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_CLEANUP: State.PRIMARY_STATE_UNCONFIGURED,
+}
 
 
 class Transitions:
@@ -43,16 +50,32 @@ class Transitions:
     def change(
         self, name: str, transition: int, timeout_s: float, stop: threading.Event | None = None
     ) -> bool | None:
-        """Return whether the transition succeeded; None when there was no answer in time."""
+        """Return whether the transition succeeded; None when that is unknown in time.
+
+        While two processes discover each other an answer may get lost, so the node's state is
+        asked when none comes, and the request repeated when it had no effect.
+        """
+        deadline_s = time.monotonic() + timeout_s
         request = ChangeState.Request()
         request.transition.id = transition
-        answer = _call(self._change[name], request, timeout_s, stop)
-        return None if answer is None else bool(answer.success)
+        is_asking = True
+        while (rest_s := deadline_s - time.monotonic()) > 0 and not (stop and stop.is_set()):
+            if is_asking:
+                answer = _call(self._change[name], request, min(rest_s, _PATIENCE_S), stop)
+                if answer is not None:
+                    return bool(answer.success)
+            state = self.state(name, min(rest_s, _PATIENCE_S), stop)
+            if state == _GOALS[transition]:
+                return True
+            is_asking = state is not None  # else it is busy: with the first request
+        return None
 
-    def is_unconfigured(self, name: str, timeout_s: float, stop: threading.Event) -> bool:
-        """Return whether the node answers that it is in its first state."""
+    def state(
+        self, name: str, timeout_s: float, stop: threading.Event | None = None
+    ) -> int | None:
+        """Return the node's state, one of `State`'s constants; None without an answer."""
         answer = _call(self._get[name], GetState.Request(), timeout_s, stop)
-        return bool(answer and answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED)
+        return None if answer is None else int(answer.current_state.id)
 
 
 def _call(client: Any, request: Any, timeout_s: float, stop: threading.Event | None) -> Any:

@@ -17,7 +17,7 @@ class Worker:
     Args:
         name: of the thread.
         work: called once, on the new thread.
-        on_error: is handed what `work` raises, on the new thread.
+        on_error: is handed what `work` raises before it was asked to stop, on the new thread.
     """
 
     def __init__(
@@ -44,4 +44,7 @@ class Worker:
         try:
             self._work(self._stop)
         except Exception as error:  # noqa: BLE001  the guard of a thread: handed over whole
+            if self._stop.is_set():  # who would hear of it is going away
+                _log.warning("thread %s ended with %r", self._thread.name, error)
+                return
             self._on_error(error)

@@ -148,3 +148,12 @@ def test_each_process_has_a_session_of_its_own(tmp_path):
     with Supervisor([polite("one", journal)], tmp_path, print, QUICK) as supervisor:
         wait_for(lambda: "ready" in journal.read_text(), "it is ready")
         assert os.getsid(supervisor.pid("one")) == supervisor.pid("one")
+
+
+def test_last_words_of_an_echoed_process_are_shown_once(tmp_path):
+    said = []
+    code = "import sys; sys.stderr.write('no such model\\n'); sys.exit(1)"
+    specs = [program("manager", code, is_echoed=True)]
+    with Supervisor(specs, tmp_path, said.append, QUICK) as supervisor:
+        assert supervisor.watch(lambda: False) is False
+    assert said == ["no such model", "manager ended with exit code 1"]

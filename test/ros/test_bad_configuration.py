@@ -118,3 +118,13 @@ def test_up_ends_with_the_reason_when_a_node_refuses(domain_id, tmp_path, free_p
     [line] = [line for line in result.stderr.splitlines() if "[FATAL]" in line]
     assert "split_manager cannot configure" in line
     assert "/no/model" in line
+
+
+def test_transition_that_does_not_fit_the_state_is_refused_and_the_node_lives_on(
+    start_node, graph
+):
+    node = start_node("split_manager_node")
+    assert graph.change("split_manager", ACTIVATE) is False
+    assert graph.change("split_manager", CONFIGURE)
+    assert node.process.poll() is None
+    assert "Traceback" not in node.text
