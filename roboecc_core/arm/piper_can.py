@@ -27,13 +27,15 @@ from roboecc_core.errors import ArmError
 _LOG = logging.getLogger(__name__)
 
 _SETTLED_AFTER_S = 0.25  # ten of the slowest frames, and two of piper_sdk's rate windows
+_SLOW_FRAMES_S = 0.06  # two of the slowest frames, at the least: whether a drive has power
 _POLL_S = 0.02
 _ASK_AGAIN_S = 0.1  # between two enable or disable commands
 _LINK_STATES = frozenset({ArmState.LOST, ArmState.SILENT})
+_BLIND_STATES = _LINK_STATES | {ArmState.CLOSED}
 
 
 class PiperCan:
-    """An `Outlet` over `PiperBus`.
+    """An `Outlet` over `PiperBus`; what its methods raise is said there.
 
     Args:
         config: what the user set.
@@ -81,20 +83,16 @@ class PiperCan:
         """Return the newest measurement; None when there is none that can be believed."""
         with self._lock:
             report, state, _ = self._look()
-            now_s = self._clock()
-            if state in _LINK_STATES or state is ArmState.CLOSED:
-                return None
-            return _feedback(report, self._freshness.age_s(now_s))
+            return None if state in _BLIND_STATES else self._measured(report)
 
     def health(self) -> Health:
         """Return how things are."""
         with self._lock:
             report, state, text = self._look()
-            is_known = state not in _LINK_STATES and state is not ArmState.CLOSED
             return Health(
                 state=state,
                 text=text,
-                errors=errors_of(report) if is_known else (),
+                errors=() if state in _BLIND_STATES else errors_of(report),
                 firmware=report.firmware,
                 feedback_age_s=self._freshness.age_s(self._clock()),
                 soft_starts=self._guard.soft_starts,
@@ -141,7 +139,13 @@ class PiperCan:
             if not report.is_driven:
                 self._bus.enable_drives()
 
-        if not self._wait(lambda: self._look()[1] is ArmState.ENABLED, deadline_s, ask):
+        def is_driven() -> bool:
+            if self._look()[1] is not ArmState.ENABLED:
+                return False
+            self._sleep(_SLOW_FRAMES_S)  # what was seen may be of before a resume
+            return self._look()[1] is ArmState.ENABLED
+
+        if not self._wait(is_driven, deadline_s, ask):
             if not any(before.is_enabled):
                 self._bus.disable_drives()
             off = names_of_disabled(self._bus.report()) or self._look()[2]
@@ -167,15 +171,12 @@ class PiperCan:
             self._lose_bus()
 
     def emergency_stop(self) -> None:
-        """Stop the arm now, whatever else is going on.
-
-        Raises:
-            ArmError: the arm did not confirm it in time. Commands are refused all the same.
-        """
+        """Stop the arm now, whatever else is going on."""
         self._disarm()
         self._bus.stop()
         _LOG.error("emergency stop sent")
-        if not self._wait_for(ArmState.STOPPED):
+        deadline_s = self._clock() + self._config.stop_deadline_s
+        if not self._wait(lambda: self._look()[1] is ArmState.STOPPED, deadline_s):
             raise ArmError(
                 "the arm did not confirm the emergency stop; use the button on its base"
             )
@@ -188,22 +189,17 @@ class PiperCan:
         """
         self._disarm()
         self._bus.resume()
-        if not self._wait_for(ArmState.DISABLED):
+        deadline_s = self._clock() + self._config.stop_deadline_s
+        if not self._wait(
+            lambda: self._look()[1] is ArmState.DISABLED and self._is_off(), deadline_s
+        ):
             raise ArmError(f"the arm did not resume: {self._look()[2]}")
 
     def disable(self) -> None:
-        """Take the power from the drives: an arm that is not at rest sinks.
-
-        Raises:
-            ArmError: the arm did not confirm it in time.
-        """
+        """Take the power from the drives: an arm that is not at rest sinks."""
         self._disarm()
         deadline_s = self._clock() + self._config.enable_deadline_s
-
-        def is_off() -> bool:
-            return self._is_settled() and not any(self._bus.report().is_enabled)
-
-        if not self._wait(is_off, deadline_s, self._bus.disable_drives):
+        if not self._wait(self._is_off, deadline_s, self._bus.disable_drives):
             raise ArmError("the drives did not switch off in time; use the button on the base")
 
     def close(self) -> None:
@@ -233,6 +229,14 @@ class PiperCan:
             return ArmState.SILENT, "no feedback; is the arm powered and its cable plugged in?"
         return state_of(report)
 
+    def _measured(self, report: Report) -> Feedback:
+        age_s = self._freshness.age_s(self._clock())
+        return Feedback(report.joints_rad, report.speeds_rad_per_s, report.gripper_m, age_s)
+
+    def _is_off(self) -> bool:
+        report, state, _ = self._look()
+        return state not in _BLIND_STATES and not any(report.is_enabled)
+
     def _is_settled(self) -> bool:
         report, _, _ = self._look()
         return self._freshness.is_settled(self._clock()) and report.joints_hz > 0
@@ -255,7 +259,7 @@ class PiperCan:
             self._guard.start_softly()
             self._trouble.mended()
             _LOG.info("soft start %d", self._guard.soft_starts)
-            return _feedback(report, self._freshness.age_s(self._clock()))
+            return self._measured(report)
 
     def _reopen(self) -> None:
         self._bus.close()
@@ -277,10 +281,6 @@ class PiperCan:
         self._guard.interrupt(is_link=True)
         _LOG.warning("%s is off the bus or gone", self._config.channel)
 
-    def _wait_for(self, wanted: ArmState) -> bool:
-        deadline_s = self._clock() + self._config.stop_deadline_s
-        return self._wait(lambda: self._look()[1] is wanted, deadline_s)
-
     def _wait(
         self, is_done: Callable[[], bool], deadline_s: float, ask: Callable[[], None] | None = None
     ) -> bool:
@@ -295,7 +295,3 @@ class PiperCan:
                 ask_s = now_s
             self._sleep(_POLL_S)
         return True
-
-
-def _feedback(report: Report, age_s: float) -> Feedback:
-    return Feedback(report.joints_rad, report.speeds_rad_per_s, report.gripper_m, age_s)
