@@ -35,7 +35,6 @@ _ALL_MOTORS = 7
 _STOP, _RESUME = 1, 2  # 0x150 byte 0
 _STOP_FRAMES = 3  # one may be lost on a disturbed bus
 _GRIPPER_ON, _GRIPPER_ON_CLEARING = 1, 3  # 0x159; 0 and 2 switch it off
-_GRIPPER_ERRORS = 0x3F  # 0x2A8 state bits
 _JOINTS = range(1, 7)
 _ADAPTER_PAUSE = "CAN_CONFIG"  # read by python-can at every opening
 # After DisconnectPort the SDK's reader may still wait in its recv(1); a ConnectPort before it

@@ -9,8 +9,8 @@ after it, and a first command that is not near those joints is refused.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from roboecc_core.arm.arm_controller import JointCommand
 from roboecc_core.arm.command_guard import CommandGuard
 from roboecc_core.arm.link_watch import Freshness, LinkTrouble
 from roboecc_core.arm.outlet import ArmState, Feedback, Health
+from roboecc_core.arm.patience import Patience
 from roboecc_core.arm.piper_bus import PiperBus
 from roboecc_core.arm.piper_can_config import PiperCanConfig
 from roboecc_core.arm.piper_status import Report, errors_of, names_of_disabled, state_of
@@ -28,8 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 _SETTLED_AFTER_S = 0.25  # ten of the slowest frames, and two of piper_sdk's rate windows
 _SLOW_FRAMES_S = 0.06  # two of the slowest frames, at the least: whether a drive has power
-_POLL_S = 0.02
-_ASK_AGAIN_S = 0.1  # between two enable or disable commands
+_ANSWER_S = 1.0  # to a question, and until feedback flows that flowed before
 _LINK_STATES = frozenset({ArmState.LOST, ArmState.SILENT})
 _BLIND_STATES = _LINK_STATES | {ArmState.CLOSED}
 
@@ -40,8 +40,8 @@ class PiperCan:
     Args:
         config: what the user set.
         clock: steady seconds.
-        sleep: waits; a test may pass time instead.
-        bus: for tests; by default the one of `config`.
+        sleep: waits, in s.
+        bus: by default the one of `config`.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class PiperCan:
         bus: PiperBus | None = None,
     ) -> None:
         self._config, self._clock, self._sleep = config, clock, sleep
+        self._until = Patience(clock, sleep).until
         self._bus = bus or PiperBus(config.channel, config.bustype, sleep=sleep)
         self._lock = threading.RLock()  # the fields below; never held while waiting
         self._freshness = Freshness(
@@ -60,7 +61,7 @@ class PiperCan:
         )
         self._guard = CommandGuard()
         self._is_connected = self._has_lost_bus = False
-        self._num_reopened = 0
+        self._num_reopened = self._num_disarms = 0
         self._trouble = LinkTrouble(config.reopen_after_s)
 
     def send(self, command: JointCommand) -> str:
@@ -109,15 +110,14 @@ class PiperCan:
         """
         self._bus.open()
         self._is_connected, self._has_lost_bus = True, False
-        deadline_s = self._clock() + self._config.connect_deadline_s
-        if not self._wait(self._is_settled, deadline_s):
+        if not self._until(self._is_settled, self._config.connect_deadline_s):
             self.close()
             raise ArmError(
                 f"no feedback from the arm on {self._config.channel} in "
                 f"{self._config.connect_deadline_s:g} s; is it powered, its cable plugged in "
                 "and the bit rate 1 Mbit/s?"
             )
-        self._wait(lambda: self._bus.report().firmware != "", deadline_s, self._bus.ask_firmware)
+        self._until(lambda: self._bus.report().firmware != "", _ANSWER_S, self._bus.ask_firmware)
         _LOG.info("arm on %s, firmware %s", self._config.channel, self._bus.report().firmware)
 
     def enable(self) -> Feedback:
@@ -127,13 +127,14 @@ class PiperCan:
             ArmError: the arm does not allow it or does not do it in time. Drives that were
                 off before are off again.
         """
-        deadline_s = self._clock() + self._config.enable_deadline_s
-        self._wait(self._is_settled, deadline_s)
+        num_disarms = self._num_disarms
+        self._until(self._is_settled, _ANSWER_S)
         before, state, text = self._look()
         if state not in {ArmState.ENABLED, ArmState.DISABLED}:
             raise ArmError(f"the arm cannot be enabled: {text}")
 
         def ask() -> None:
+            self._check_not_disarmed(num_disarms)
             report = self._bus.report()
             self._aim(report.joints_rad, None, report)  # where it is, however it sank
             if not report.is_driven:
@@ -145,7 +146,7 @@ class PiperCan:
             self._sleep(_SLOW_FRAMES_S)  # what was seen may be of before a resume
             return self._look()[1] is ArmState.ENABLED
 
-        if not self._wait(is_driven, deadline_s, ask):
+        if not self._until(is_driven, self._config.enable_deadline_s, ask):
             if not any(before.is_enabled):
                 self._bus.disable_drives()
             off = names_of_disabled(self._bus.report()) or self._look()[2]
@@ -153,19 +154,21 @@ class PiperCan:
                 f"not enabled in {self._config.enable_deadline_s:g} s: {off}; is the emergency "
                 "button released and the supply on?"
             )
-        return self._soft_start()
+        with self._lock:
+            self._check_not_disarmed(num_disarms)
+            return self._soft_start()
 
     def recover(self) -> None:
         """Mend what can be mended without a person; to be called a few times a second."""
         with self._lock:
             _, state, _ = self._look()
             can_go_on = self._guard.may_rearm and not self._guard.is_armed
-            is_back = state is ArmState.ENABLED and can_go_on
+            if state is ArmState.ENABLED and can_go_on and self._is_settled():
+                with contextlib.suppress(ArmError):  # the bus is lost: it will be opened anew
+                    self._soft_start()
             is_to_probe = state is ArmState.SILENT and self._trouble.is_probe_due()
             is_due = self._trouble.is_reopening_due(self._clock())
-        if is_back and self._is_settled():
-            self._soft_start()
-        elif is_due:
+        if is_due:
             self._reopen()
         elif is_to_probe and self._bus.is_off():
             self._lose_bus()
@@ -175,11 +178,8 @@ class PiperCan:
         self._disarm()
         self._bus.stop()
         _LOG.error("emergency stop sent")
-        deadline_s = self._clock() + self._config.stop_deadline_s
-        if not self._wait(lambda: self._look()[1] is ArmState.STOPPED, deadline_s):
-            raise ArmError(
-                "the arm did not confirm the emergency stop; use the button on its base"
-            )
+        if not self._until(self._is_stopped, self._config.stop_deadline_s):
+            raise ArmError("the arm did not confirm the stop; use the button on its base")
 
     def resume(self) -> None:
         """End an emergency stop or fault; the arm loses power and sinks: somebody holds it.
@@ -189,17 +189,13 @@ class PiperCan:
         """
         self._disarm()
         self._bus.resume()
-        deadline_s = self._clock() + self._config.stop_deadline_s
-        if not self._wait(
-            lambda: self._look()[1] is ArmState.DISABLED and self._is_off(), deadline_s
-        ):
+        if not self._until(self._is_resumed, self._config.stop_deadline_s):
             raise ArmError(f"the arm did not resume: {self._look()[2]}")
 
     def disable(self) -> None:
         """Take the power from the drives: an arm that is not at rest sinks."""
         self._disarm()
-        deadline_s = self._clock() + self._config.enable_deadline_s
-        if not self._wait(self._is_off, deadline_s, self._bus.disable_drives):
+        if not self._until(self._is_off, self._config.enable_deadline_s, self._bus.disable_drives):
             raise ArmError("the drives did not switch off in time; use the button on the base")
 
     def close(self) -> None:
@@ -237,6 +233,12 @@ class PiperCan:
         report, state, _ = self._look()
         return state not in _BLIND_STATES and not any(report.is_enabled)
 
+    def _is_stopped(self) -> bool:
+        return self._look()[1] is ArmState.STOPPED
+
+    def _is_resumed(self) -> bool:
+        return self._look()[1] is ArmState.DISABLED and self._is_off()
+
     def _is_settled(self) -> bool:
         report, _, _ = self._look()
         return self._freshness.is_settled(self._clock()) and report.joints_hz > 0
@@ -247,6 +249,7 @@ class PiperCan:
             joints,
             speed_percent=self._config.speed_percent,
             gripper=(gripper_m or 0.0, self._config.gripper_torque_nm) if has_gripper else None,
+            clears_gripper=report.has_gripper_error,
         )
 
     def _soft_start(self) -> Feedback:
@@ -274,24 +277,14 @@ class PiperCan:
 
     def _disarm(self) -> None:
         with self._lock:
+            self._num_disarms += 1
             self._guard.interrupt(is_link=False)
+
+    def _check_not_disarmed(self, num_disarms: int) -> None:
+        if self._num_disarms != num_disarms:
+            raise ArmError("enabling ended: the arm was stopped, disabled or closed meanwhile")
 
     def _lose_bus(self) -> None:
         self._has_lost_bus = True
         self._guard.interrupt(is_link=True)
         _LOG.warning("%s is off the bus or gone", self._config.channel)
-
-    def _wait(
-        self, is_done: Callable[[], bool], deadline_s: float, ask: Callable[[], None] | None = None
-    ) -> bool:
-        """Ask now and then until it is done; look often, or a flow would pass for silence."""
-        ask_s = -math.inf
-        while not is_done():
-            now_s = self._clock()
-            if now_s >= deadline_s:
-                return False
-            if ask is not None and now_s - ask_s >= _ASK_AGAIN_S:
-                ask()
-                ask_s = now_s
-            self._sleep(_POLL_S)
-        return True

@@ -65,6 +65,11 @@ class Report:
         return self.gripper_stamp != _NO_STAMP
 
     @property
+    def has_gripper_error(self) -> bool:
+        """True when the gripper complains; enabling it may clear that."""
+        return bool(piper_codes.flag_words(self.gripper_flags, piper_codes.GRIPPER_FLAGS))
+
+    @property
     def is_enabled(self) -> tuple[bool, ...]:
         """Which of the six drives have power on their motors."""
         return tuple(bool(flags >> piper_codes.ENABLED_BIT & 1) for flags in self.driver_flags)
