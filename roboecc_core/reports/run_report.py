@@ -74,7 +74,7 @@ def write_run_report(
         last_image=_data_uri(_image_png(last_image)),
     )
     path.write_text(html, encoding="utf-8")
-    overview_figure(record, last_image).savefig(path.with_name("overview.png"), dpi=100)
+    overview_figure(record, first_image).savefig(path.with_name("overview.png"), dpi=100)
 
 
 def _style() -> AbstractContextManager[None]:
