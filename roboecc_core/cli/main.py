@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from roboecc_core.cli import bench, models, plan, profile, reproduce, serve
+from roboecc_core.cli import bench, fake_piper, models, plan, profile, reproduce, serve
 from roboecc_core.errors import ConfigError, RoboEccError
 
 _GLUE_GROUP = "roboecc.verbs"
@@ -27,6 +27,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.command("serve")(serve.serve)
+    app.command("fake-piper")(fake_piper.fake_piper)
     app.command("plan")(plan.plan)
     app.command("reproduce")(reproduce.reproduce)
     app.command("profile")(profile.profile)
