@@ -14,12 +14,12 @@ from roboecc_core.backends.policy import PolicyStep
 from roboecc_core.data_plane.codec import CODEC_IDS
 from roboecc_core.data_plane.transport.zenoh_config import checked_endpoint, checked_robot
 from roboecc_core.errors import ConfigError
+from roboecc_core.planning.selection import parse_span
 from roboecc_edge.step_loop import Observation, StepLoop, StepSettings
 from roboecc_msgs.srv import SetInstruction
 from roboecc_ros import conversions, parameters, qos
 from roboecc_ros.described import described
 from roboecc_ros.lifecycle import ManagedNode
-from roboecc_ros.model_structure import parse_span
 from roboecc_ros.runner import run_node
 from roboecc_ros.segment_loader import SegmentLoader, open_named
 from roboecc_ros.worker import Worker

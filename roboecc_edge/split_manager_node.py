@@ -11,13 +11,13 @@ from typing import Any
 
 from roboecc_core.control_plane.split_manager import Candidate, SplitManager
 from roboecc_core.errors import ConfigError
+from roboecc_core.planning.selection import chain_of, parse_spans
 from roboecc_core.planning.structure import plan_step
 from roboecc_msgs.srv import SetSpan
 from roboecc_ros import conversions, parameters, qos
 from roboecc_ros.described import described
 from roboecc_ros.diagnostics import Level
 from roboecc_ros.lifecycle import ManagedNode
-from roboecc_ros.model_structure import chain_of, parse_spans
 from roboecc_ros.runner import run_node
 
 AUTO = "auto"  # as SetSpan's codec: the manager's own choice again
@@ -104,7 +104,7 @@ class SplitManagerNode(ManagedNode):
 
 
 def _candidates(p: Parameters) -> tuple[Candidate, ...]:
-    chain = chain_of(p.model, p.seed, p.dtype)
+    chain = chain_of(p.model, seed=p.seed, dtype=p.dtype)
     result = []
     for span in parse_spans(p.spans, chain):
         plan = plan_step(chain, span)

@@ -12,9 +12,9 @@ from roboecc_core.backends.checkpoint import MANIFEST_NAME
 from roboecc_core.data_plane.segment import Segment
 from roboecc_core.errors import CheckpointError
 from roboecc_core.planning.nano import NANO
+from roboecc_core.planning.selection import parse_layers
 from roboecc_ros.diagnostics import Level
 from roboecc_ros.lifecycle import ManagedNode
-from roboecc_ros.model_structure import parse_layers
 from roboecc_ros.worker import Worker
 
 _ABOUT = "model"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +12,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from roboecc_core.cli.output import JsonFlag, console, print_json, progress_console
-from roboecc_core.planning.catalog import known_models, model_chain
+from roboecc_core.planning.catalog import known_models
 from roboecc_core.planning.chain import LayerChain
 from roboecc_core.planning.costs import chain_costs
-from roboecc_core.planning.openvla import OpenVlaStructure
+from roboecc_core.planning.selection import chain_of
 
 app = typer.Typer(
     help="Known models, their layers, and the digest of a checkpoint.\n\n"
@@ -39,23 +38,6 @@ def models(context: typer.Context, *, as_json: JsonFlag = False) -> None:
     for model, description in known.items():
         console.print(f"[bold]{model}[/bold]  {description}")
     console.print("…or a YAML description, or a folder in OpenVLA's checkpoint layout")
-
-
-def chain_of(name: str) -> LayerChain:
-    """Return the chain of a built-in model, a YAML description or a checkpoint folder.
-
-    Reads no weights.
-
-    Raises:
-        ConfigError: the name is unknown, or the description or config.json is wrong.
-    """
-    if os.sep not in name or name.endswith((".yaml", ".yml")):
-        return model_chain(name)
-    from roboecc_core.backends.checkpoint import read_json  # torch: only when needed
-
-    folder = Path(name)
-    structure = OpenVlaStructure.from_config(read_json(folder / "config.json"), name=folder.name)
-    return structure.chain("bfloat16")
 
 
 @app.command()

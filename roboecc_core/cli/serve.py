@@ -12,37 +12,12 @@ import typer
 from rich.progress import Progress
 
 from roboecc_core.cli.output import JsonFlag, console, print_json, progress_console
-from roboecc_core.errors import ConfigError
-from roboecc_core.planning.structure import indices_of, layer_ranges
+from roboecc_core.planning.selection import parse_layers
+from roboecc_core.planning.structure import layer_ranges
 
 if TYPE_CHECKING:
     from roboecc_core.backends.catalog import OpenedModel
     from roboecc_core.data_plane.segment import Segment
-
-
-def parse_layers(text: str, num_layers: int) -> frozenset[int]:
-    """Turn `all` or `a:b,c:d` (half-open) into layer indices.
-
-    Raises:
-        ConfigError: the text is no such list, or a range leaves the chain.
-    """
-    if text == "all":
-        return frozenset(range(num_layers))
-    try:
-        ranges = [_range(part) for part in text.split(",")]
-    except ValueError:
-        ranges = []
-    if ranges and all(0 <= start < stop <= num_layers for start, stop in ranges):
-        return indices_of(ranges)
-    raise ConfigError(
-        f"layers are {text!r}; expected 'all' or ranges such as '0:24,53:{num_layers}' within "
-        f"[0, {num_layers})"
-    )
-
-
-def _range(text: str) -> tuple[int, int]:
-    start, stop = text.split(":")
-    return int(start), int(stop)
 
 
 def serve(
@@ -54,7 +29,7 @@ def serve(
     robots: Annotated[
         str, typer.Option(help="Names of the robots that may connect, comma-separated.")
     ] = "robot",
-    layers: Annotated[str, typer.Option(help="Layers to hold: all, or a:b,c:d.")] = "all",
+    layers: Annotated[str, typer.Option(help="Layers to hold: all, or START:STOP,...")] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0 = torch's own.")] = 0,
@@ -103,7 +78,7 @@ def serve(
 
 
 def _load(opened: OpenedModel, layers: str) -> Segment:
-    wanted = parse_layers(layers, opened.model.chain.num_layers)
+    wanted = parse_layers(layers, opened.model.chain)
     with Progress(console=progress_console, transient=True) as bar:
         task = bar.add_task("loading layers", total=len(wanted))
         return opened.load(wanted, lambda done, _total: bar.update(task, completed=done))

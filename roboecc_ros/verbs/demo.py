@@ -152,10 +152,10 @@ def _document(
     run: _Run, arguments: BringupArguments, nodes: tuple[NodeSpec, ...], folder: Path
 ) -> dict[str, Any]:
     """Return the JSON document of the contract."""
+    from roboecc_core.planning.selection import chain_of
     from roboecc_core.reports.run_summary import summary
-    from roboecc_ros.model_structure import chain_of
 
-    chain = chain_of(arguments.model, arguments.seed, "float32")
+    chain = chain_of(arguments.model, seed=arguments.seed)
     return {
         "processes": len(nodes) + 1,
         "rmw": run.rmw,

@@ -3,10 +3,10 @@
 import pytest
 
 from roboecc_core.errors import CheckpointError, ConfigError
+from roboecc_core.planning.selection import chain_of, parse_layers, parse_span, parse_spans
 from roboecc_core.types import CloudSpan
-from roboecc_ros.model_structure import chain_of, parse_layers, parse_span, parse_spans
 
-CHAIN = chain_of("nano", 0, "float32")
+CHAIN = chain_of("nano")
 N = CHAIN.num_layers
 EMBED = [layer.name for layer in CHAIN.layers].index("embed")
 
@@ -42,7 +42,13 @@ def test_parse_layers_takes_all_or_ranges():
 
 def test_chain_of_a_folder_reads_its_config_only(tmp_path):
     with pytest.raises(CheckpointError, match=r"config\.json"):
-        chain_of(str(tmp_path), 0, "float32")
+        chain_of(str(tmp_path))
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(CheckpointError, match="expected an object"):
-        chain_of(str(tmp_path), 0, "float32")
+        chain_of(str(tmp_path))
+
+
+def test_chain_of_takes_a_model_of_the_catalogue_and_names_what_is_close_to_a_wrong_one():
+    assert chain_of("openvla-7b").num_parameters == 7_541_237_184
+    with pytest.raises(ConfigError, match="openvla-7b"):
+        chain_of("openvla-7c")

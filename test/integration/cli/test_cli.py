@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from roboecc_core.cli import main as cli
 from roboecc_core.cli.output import schema
-from roboecc_core.cli.serve import parse_layers
 from roboecc_core.errors import ConfigError, RoboEccError
 
 
@@ -153,17 +152,6 @@ def test_help_of_every_verb_has_an_example():
         result = CliRunner().invoke(app, [verb, "--help"])
         assert result.exit_code == 0
         assert f"roboecc {verb}" in result.stdout.split("Options")[0].replace("Usage: roboecc", "")
-
-
-@pytest.mark.parametrize("text", ["", "5", "3:2", "0:999", "a:b", "0:2:3"])
-def test_parse_layers_says_what_it_expects_when_the_text_is_no_list_of_ranges(text):
-    with pytest.raises(ConfigError, match="expected 'all' or ranges"):
-        parse_layers(text, 77)
-
-
-def test_parse_layers_takes_all_and_ranges():
-    assert parse_layers("all", 3) == {0, 1, 2}
-    assert parse_layers("0:2,5:6", 10) == {0, 1, 5}
 
 
 def test_main_prints_one_line_and_exits_with_1_when_the_user_erred(monkeypatch, capsys):
