@@ -151,10 +151,18 @@ def _print_plan(result: Plan) -> None:
     held = result.residency
     mib = held.held_bytes(held.pool) / 2**20
     console.print(
-        f"pool {layer_ranges(held.pool.nonzero()[0].tolist())}, {mib:.1f} MiB; "
+        f"pool {_ranges_text(layer_ranges(held.pool.nonzero()[0].tolist()))}, {mib:.1f} MiB; "
         f"{len(result.candidates)} candidates; control wants {CONTROL_RATE_HZ:.0f} actions/s"
     )
     console.print(result.reason)
+    assumed = {c.name: c.source for c in codecs_named(sorted({o.codec for o in shown.values()}))}
+    for name, source in assumed.items():
+        if "assumed" in source:
+            console.print(f"codec {name} is modelled and cannot be run yet: {source}")
+
+
+def _ranges_text(ranges: tuple[tuple[int, int], ...]) -> str:
+    return ", ".join(f"[{start}, {stop})" for start, stop in ranges) or "none"
 
 
 _LINES: dict[str, Callable[[Breakdown], str]] = {

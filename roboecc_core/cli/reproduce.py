@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.table import Table
 
 from roboecc_core.cli.output import JsonFlag, console, print_json
@@ -42,33 +45,40 @@ def reproduce(
     console.print(
         f"link fitted to the Fixed rows: {link['mbit_s']:.0f} Mbit/s, {link['rtt_ms']:.2f} ms RTT"
     )
-    columns = ("table", "on", "model", "method", "quantity", "paper", "ours", "error %")
-    table = Table(*columns, "decode 0.6-0.9", "cloud first", "error %")
-    for row in rows:
-        table.add_row(*_cells(row))
-    console.print(table)
+    for title, group in itertools.groupby(rows, key=_title):
+        console.print(_table(title, list(group)))
+    console.print("c = calibrated on this very row; band = decode efficiency 0.6 to 0.9")
     for note in dict.fromkeys(row.note for row in rows):
         console.print(f"* {note}")
     if plots is not None:
         console.print("plots: " + ", ".join(map(str, paths)))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    band = "" if row.band is None else f"{row.band[0]:.0f}-{row.band[1]:.0f}"
-    kind = " (calibrated)" if row.is_calibrated else ""
-    return (
-        row.table,
-        row.hardware,
-        row.model,
-        row.method,
-        row.quantity,
-        _shown(row.paper),
-        _shown(row.ours) + kind,
-        _shown(row.error_percent),
-        band,
-        _shown(row.cloud_first),
-        _shown(row.cloud_first_error_percent),
-    )
+def _title(row: Row) -> str:
+    places = [part for part in (row.model, row.hardware) if part]
+    return f"{row.table}: {' on '.join(places)}" if places else row.table
+
+
+def _table(title: str, rows: Sequence[Row]) -> Table:
+    """One table of the paper on one device: narrow enough for 80 columns."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("method", "quantity"):
+        table.add_column(column, no_wrap=True)
+    for column in ("paper", "ours", "error %", "band", "cloud first", "error %"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in rows:
+        band = "" if row.band is None else f"{row.band[0]:.0f}-{row.band[1]:.0f}"
+        table.add_row(
+            row.method,
+            row.quantity,
+            _shown(row.paper),
+            _shown(row.ours) + (" c" if row.is_calibrated else ""),
+            _shown(row.error_percent),
+            band,
+            _shown(row.cloud_first),
+            _shown(row.cloud_first_error_percent),
+        )
+    return table
 
 
 def _shown(value: float | None) -> str:
