@@ -20,6 +20,8 @@ from roboecc_core.reports.reproduce import Reproduction
 from roboecc_core.reports.reproduce_plot import write_reproduction_plots
 from roboecc_core.reports.row import Row
 
+_ONE_DECIMAL_FROM = 100.0  # a hundredth of a ms says nothing there
+
 
 def reproduce(
     plots: Annotated[Path | None, typer.Option(help="Write three PNG files to a folder.")] = None,
@@ -47,7 +49,10 @@ def reproduce(
     )
     for title, group in itertools.groupby(rows, key=_title):
         console.print(_table(title, list(group)))
-    console.print("c = calibrated on this very row; band = decode efficiency 0.6 to 0.9")
+    console.print(
+        "c = calibrated on this very row; band = decode efficiency 0.6 to 0.9; "
+        "cloud 1st = the cloud-first reading"
+    )
     for note in dict.fromkeys(row.note for row in rows):
         console.print(f"* {note}")
     if plots is not None:
@@ -64,7 +69,7 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("method", "quantity"):
         table.add_column(column, no_wrap=True)
-    for column in ("paper", "ours", "error %", "band", "cloud first", "error %"):
+    for column in ("paper", "ours", "err %", "band", "cloud 1st", "err %"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         band = "" if row.band is None else f"{row.band[0]:.0f}-{row.band[1]:.0f}"
@@ -82,7 +87,9 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
 
 
 def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    if value is None:
+        return ""
+    return f"{value:.1f}" if abs(value) >= _ONE_DECIMAL_FROM else f"{value:.2f}"
 
 
 def _document(row: Row) -> dict[str, Any]:
