@@ -143,7 +143,9 @@ def plan_document(result: Plan) -> dict[str, Any]:
 def _print_plan(result: Plan) -> None:
     named = {"best": result.best, "edge-only": result.edge_only, "cloud-only": result.cloud_only}
     shown = {name: one for name, one in named.items() if one is not None}
-    title = f"{result.structure.chain.model} on {result.edge.name} and {result.cloud.name}"
+    title = (
+        f"{result.structure.chain.model} on {result.edge.name} and {result.cloud.name}, modelled"
+    )
     table = Table("", *shown, title=title)
     for label, cell in _LINES.items():
         table.add_row(label, *(cell(one) for one in shown.values()))
@@ -189,7 +191,9 @@ def _compare(model: str, edge: str, cloud: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"rows": [_row(r) for r in rows], "claims": [_claim(c) for c in judged]})
         return
-    table = Table("model", "device", "mode", "ms a chunk", "actions/s", "peak GiB", "30 Hz")
+    table = Table(title="every model on every device, modelled")
+    for column in ("model", "device", "mode", "ms a chunk", "actions/s", "peak GiB", "30 Hz"):
+        table.add_column(column)
     for row in rows:
         figures = (f"{row.chunk_s * 1e3:.1f}", f"{row.action_hz:.2f}", f"{row.peak_gib:.1f}")
         verdict = "does not fit" if row.fits is False else "yes" if row.meets_30_hz else "no"
