@@ -21,6 +21,7 @@ from rich.table import Table
 
 from roboecc_core.cli.output import JsonFlag, console, print_json, progress_console
 from roboecc_core.errors import RoboEccError
+from roboecc_core.planning.selection import chain_of, parse_span
 from roboecc_ros.bringup import BringupArguments, NodeSpec, endpoint, robot_nodes
 from roboecc_ros.processes import process_of
 from roboecc_ros.supervisor import Supervisor
@@ -50,6 +51,7 @@ def demo(
 
     Example: `roboecc demo --steps 200`
     """
+    parse_span(span, chain_of(BringupArguments().model))  # before any process is started
     folder = Path(out or f"runs/demo-{time.strftime('%Y%m%d-%H%M%S')}")
     folder.mkdir(parents=True, exist_ok=True)
     arguments = BringupArguments(
@@ -94,9 +96,18 @@ def _run(nodes: tuple[NodeSpec, ...], folder: Path, steps: int) -> _Run:
         with Supervisor(processes, folder / "logs", complaints.append) as supervisor:
             is_well = supervisor.watch(watch.is_over)
         if not is_well or observer.num_steps < steps:
-            words = [*complaints, *observer.troubles] or ["no step came"]
-            raise RoboEccError(f"the demo failed: {'; '.join(words)} (logs: {folder / 'logs'})")
+            raise RoboEccError(
+                f"the demo failed: {_reason(complaints, observer.troubles)} "
+                f"(logs: {folder / 'logs'})"
+            )
         return _Run(observer.record(steps), observer.images(), rmw)
+
+
+def _reason(complaints: list[str], troubles: list[str]) -> str:
+    """Return what a person needs of all that was said: what was fatal, else what is wrong now."""
+    fatal = [line.partition("]: ")[2] for line in complaints if "[FATAL]" in line]
+    ended = [line for line in complaints if " ended with " in line]
+    return "; ".join(fatal or [*ended, *troubles] or ["no step came"])
 
 
 class _Watch:
@@ -152,7 +163,6 @@ def _document(
     run: _Run, arguments: BringupArguments, nodes: tuple[NodeSpec, ...], folder: Path
 ) -> dict[str, Any]:
     """Return the JSON document of the contract."""
-    from roboecc_core.planning.selection import chain_of
     from roboecc_core.reports.run_summary import summary
 
     chain = chain_of(arguments.model, seed=arguments.seed)

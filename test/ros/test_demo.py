@@ -90,3 +90,17 @@ def test_demo_leaves_no_process_behind(demo, out):
     assert demo
     listing = subprocess.run(["ps", "axo", "args"], capture_output=True, text=True, check=True)
     assert str(out) not in listing.stdout
+
+
+def test_demo_refuses_a_span_that_is_none_before_anything_is_started(tmp_path):
+    result = subprocess.run(
+        [str(ROBOECC), "demo", "--span", "nothing:n", "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("roboecc: cut 'nothing' is neither a number")
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
