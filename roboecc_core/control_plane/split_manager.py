@@ -106,7 +106,9 @@ def _choice(
     best = min(latencies_s, key=lambda one: latencies_s[one])
     best_s = latencies_s[best]
     if current is None or best == current:
-        return best, f"{best} is fastest with {_in_ms(best_s)}"
+        knows_compute = any(one.compute_s > 0.0 for one in latencies_s)
+        how = "is fastest with" if knows_compute else "crosses fastest, in"
+        return best, f"{best} {how} {_in_ms(best_s)}"
     kept_s = latencies_s[current]
     if best_s < kept_s * (1.0 - hysteresis):
         return best, f"{best} takes {_in_ms(best_s)}, {current} {_in_ms(kept_s)}"

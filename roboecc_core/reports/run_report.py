@@ -130,7 +130,7 @@ def rate_figure(record: RunRecord) -> Figure:
             )
         axes.axhline(CONTROL_RATE_HZ, color="black", lw=0.8, ls="--", label="wanted: 30 Hz")
         axes.set(xlabel="time, s", ylabel="actions / s", title="Action rate", ylim=(0, None))
-        axes.legend(frameon=False, loc="upper right")
+        axes.legend(frameon=False, loc="lower right")
     return figure
 
 

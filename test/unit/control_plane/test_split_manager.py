@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -54,6 +55,11 @@ def test_decide_takes_the_fastest_and_names_the_runner_up():
     assert decision.policy == "argmin"
     assert decision.expected_latency_s < decision.runner_up_latency_s
     assert decision.reason == "[0, 32) raw is fastest with 133.5 ms"
+
+
+def test_decide_speaks_of_crossings_only_while_compute_is_not_known():
+    unknown = [dataclasses.replace(one, compute_s=0.0) for one in (SPLIT, CLOUD_ONLY)]
+    assert "crosses fastest" in decide(unknown, FAST).reason
 
 
 def test_decide_moves_to_the_edge_when_the_link_is_slow():
