@@ -155,6 +155,7 @@ class CloudServer:
                 self.steps.cancel(job.robot, frame)
                 return frame.reply(FrameKind.CANCEL, ())
             case FrameKind.HEARTBEAT:
+                self.steps.drop_expired()  # of robots that are gone, while others still beat
                 return frame.reply(FrameKind.HEARTBEAT, ())
             case FrameKind.PROBE:
                 return _probe_reply(frame)

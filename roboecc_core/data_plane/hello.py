@@ -13,7 +13,7 @@ from roboecc_core.data_plane.segment import Segment
 from roboecc_core.errors import ProtocolError
 from roboecc_core.planning.structure import indices_of, layer_ranges
 
-_MAX_LAYERS = 100_000  # a range that claims more is nonsense, not a model
+_MAX_LAYERS = 100_000  # whoever claims more means to fill memory, not to run a model
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,8 +65,11 @@ class HostDescription:
         body = json_body(frame)
         try:
             ranges = [(int(a), int(b)) for a, b in _sequence(body["resident"])]
-            if any(not 0 <= a <= b <= _MAX_LAYERS for a, b in ranges):
-                raise ProtocolError(f"HELLO claims layers {ranges}")
+            if (
+                any(not 0 <= a <= b for a, b in ranges)
+                or sum(b - a for a, b in ranges) > _MAX_LAYERS
+            ):
+                raise ProtocolError(f"HELLO claims layers {ranges!r:.80}; at most {_MAX_LAYERS}")
             return cls(
                 model=str(body["model"])[:200],
                 num_layers=int(str(body["num_layers"])),
