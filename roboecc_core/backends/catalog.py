@@ -35,12 +35,12 @@ class OpenedModel:
         return bytes.fromhex(self.manifest.model_id)
 
     def load(self, indices: range | frozenset[int], progress: Progress | None = None) -> Segment:
-        """Load these layers, checked against the manifest.
+        """Load these layers, checked against the manifest, and warm them up.
 
         Raises:
             CheckpointError: a layer is missing, damaged, or not the manifest's.
         """
-        return load_segment(
+        segment = load_segment(
             self.model,
             indices,
             self.manifest,
@@ -48,6 +48,8 @@ class OpenedModel:
             dtype=self.dtype,
             progress=progress,
         )
+        segment.warm_up()
+        return segment
 
 
 def open_model(

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import torch
 
-from roboecc_core.data_plane.codec import from_wire, to_wire
+from roboecc_core.data_plane.codec import from_wire, to_wire, torch_dtype
 from roboecc_core.data_plane.frame import WireTensor
 from roboecc_core.errors import ProtocolError, SpanNotResidentError
 from roboecc_core.planning.structure import LayerChain, Visit, layer_ranges
@@ -101,6 +101,28 @@ class Segment:
             operands = (state.tensors[name] for name in execution.io.reads)
             results = self.operations[execution.layer_index](context, *operands)
             state.tensors.update(zip(execution.io.writes, results, strict=True))
+
+    @torch.inference_mode()
+    def warm_up(self) -> None:
+        """Run every layer held here once through a step, on zeros, and forget the results.
+
+        A device's first call of an operation sets it up, which can take as long as a whole
+        step; it should not fall on the arm's first action.
+        """
+        caches: dict[int, dict[str, torch.Tensor]] = {}
+        for phase, iteration, index in self.chain.executions():
+            if index in self.operations:
+                specs = (
+                    self.chain.tensors[n] for n in self.chain.layers[index].io[phase.name].reads
+                )
+                zeros = [
+                    torch.zeros(
+                        spec.bound(phase.dims), dtype=torch_dtype(spec.dtype), device=self.device
+                    )
+                    for spec in specs
+                ]
+                context = LayerContext(phase.name, iteration, caches.setdefault(index, {}))
+                self.operations[index](context, *zeros)
 
     def export(self, names: Sequence[str], state: StepState) -> tuple[WireTensor, ...]:
         """Return the named tensors as wire bytes, in the order given."""

@@ -24,6 +24,7 @@ from roboecc_core.data_plane.transport.inprocess import (  # noqa: E402
     InProcessTransport,
 )
 from roboecc_core.errors import RoboEccError  # noqa: E402
+from roboecc_core.planning.structure import plan_step  # noqa: E402
 from roboecc_core.types import CloudSpan  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -167,3 +168,15 @@ def test_bad_link_gives_equal_tokens_or_an_abandoned_step_and_the_next_step_is_c
         assert torch.equal(tokens, unsplit.tokens)
     finally:
         rig.server.close()
+
+
+def test_warm_up_runs_any_part_of_a_model_and_leaves_its_results_as_they_were(
+    nano_segment, inputs, unsplit
+):
+    chain = nano_segment.chain
+    part = {i: op for i, op in nano_segment.operations.items() if 20 <= i < 70}
+    Segment(chain, part, device=nano_segment.device, resident_bytes=1).warm_up()
+    nano_segment.warm_up()
+    state = StepState(tensors=dict(inputs))
+    nano_segment.run(plan_step(chain, CloudSpan(0, 0)).visits[0], state)
+    assert torch.equal(state.tensors["tokens"], unsplit.tokens)
