@@ -16,7 +16,6 @@ from roboecc_core.cli.output import JsonFlag, console, print_json, progress_cons
 from roboecc_core.planning.catalog import known_models, model_chain
 from roboecc_core.planning.chain import LayerChain
 from roboecc_core.planning.costs import chain_costs
-from roboecc_core.planning.openvla import OpenVlaStructure
 
 app = typer.Typer(
     help="Known models, their layers, and the digest of a checkpoint.\n\n"
@@ -38,7 +37,7 @@ def models(context: typer.Context, *, as_json: JsonFlag = False) -> None:
         return
     for name, description in known.items():
         console.print(f"[bold]{name}[/bold]  {description}")
-    console.print("…or a YAML description, or a folder in OpenVLA's checkpoint layout")
+    console.print("…or a YAML description, or the folder of an OpenVLA or CogACT checkpoint")
 
 
 def chain_of(name: str) -> LayerChain:
@@ -51,11 +50,10 @@ def chain_of(name: str) -> LayerChain:
     """
     if os.sep not in name or name.endswith((".yaml", ".yml")):
         return model_chain(name)
-    from roboecc_core.backends.checkpoint import read_json  # torch: only when needed
+    from roboecc_core.backends.checkpoint import CheckpointFolder  # torch: only when needed
+    from roboecc_core.backends.families import structure_of
 
-    folder = Path(name)
-    structure = OpenVlaStructure.from_config(read_json(folder / "config.json"), name=folder.name)
-    return structure.chain("bfloat16")
+    return structure_of(CheckpointFolder(Path(name)), dtype="bfloat16").chain
 
 
 @app.command()
@@ -134,10 +132,10 @@ def digest(
     Example: `roboecc models digest ~/checkpoints/openvla-7b`
     """
     from roboecc_core.backends.checkpoint import CheckpointFolder
+    from roboecc_core.backends.families import structure_of
     from roboecc_core.backends.model import digest_model, manifest_path
-    from roboecc_core.backends.openvla import OpenVla
 
-    model = OpenVla(CheckpointFolder(folder), dtype="float32")
+    model = structure_of(CheckpointFolder(folder), dtype="float32")
     with Progress(console=progress_console, transient=True) as bar:
         task = bar.add_task("digesting layers", total=model.chain.num_layers)
         manifest = digest_model(model, lambda done, _total: bar.update(task, completed=done))

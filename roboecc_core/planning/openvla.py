@@ -211,9 +211,7 @@ _TIMM: Mapping[str, tuple[int, int, int, float, int, tuple[Any, ...], tuple[Any,
 }  # fmt: skip
 
 
-def towers_from_config(
-    config: Mapping[str, Any], layout: TowerLayout
-) -> tuple[VisionTower, ...]:
+def towers_from_config(config: Mapping[str, Any], layout: TowerLayout) -> tuple[VisionTower, ...]:
     """Return the towers that a config names, in chain order.
 
     `timm_model_args`, a list of `{embed_dim, depth, num_heads}`, overrides timm's sizes.

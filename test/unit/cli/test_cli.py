@@ -54,9 +54,27 @@ def test_models_digest_writes_the_manifest_of_a_folder(nano, tmp_path):
     assert (folder / "roboecc_manifest.json").exists()
 
 
+def test_check_split_proves_nano_between_its_parts(nano):
+    document = run_json("check-split", "--model", "nano", "--threads", "1")
+    jsonschema.validate(document, schema("check-split"))
+    assert document["spans_checked"] == document["bit_exact"] == document["actions_equal"] == 37
+    assert (document["max_abs_diff"], document["reference"]) == (0.0, None)
+
+
+def test_check_split_compares_with_a_reference(cogact_tiny):
+    document = run_json(
+        *("check-split", "--model", str(cogact_tiny), "--threads", "1"),
+        *("--reference", str(cogact_tiny / "reference.npz")),
+    )
+    jsonschema.validate(document, schema("check-split"))
+    assert document["bit_exact"] == document["spans_checked"]
+    assert document["reference"]["actions_max_abs_diff"] < 1e-4
+    assert document["reference"]["intermediates_max_abs_diff"] < 1e-4
+
+
 def test_help_of_every_verb_has_an_example():
     app = cli.build_app()
-    for verb in ("serve", "models", "demo", "up"):
+    for verb in ("serve", "models", "check-split", "demo", "up"):
         result = CliRunner().invoke(app, [verb, "--help"])
         assert result.exit_code == 0
         assert f"roboecc {verb}" in result.stdout.split("Options")[0].replace("Usage: roboecc", "")
@@ -80,7 +98,7 @@ def test_main_prints_one_line_and_exits_with_1_when_the_user_erred(monkeypatch, 
     assert exited.value.code == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("roboecc: cannot read '/nowhere/config.json'")
+    assert captured.err.startswith("roboecc: checkpoint folder '/nowhere' does not exist")
     assert captured.err.count("\n") == 1
 
 
