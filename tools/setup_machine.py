@@ -171,8 +171,10 @@ def install_workspace() -> None:
     share, library = VENV / "share" / "roboecc_edge", VENV / "lib" / "roboecc_edge"
     index = VENV / "share" / "ament_index" / "resource_index" / "packages"
     link(ROOT / "resource" / "roboecc_edge", index / "roboecc_edge")
-    for name in ("package.xml", *DATA_FOLDERS):
-        link(ROOT / name, share / name)
+    shutil.rmtree(share, ignore_errors=True)  # links, and what they pointed to may be gone
+    link(ROOT / "package.xml", share / "package.xml")
+    for file in data_files():  # one by one: `ros2 launch` follows no link to a folder
+        link(file, share / file.relative_to(ROOT))
     for script in VENV.glob("bin/*_node"):
         link(script, library / script.name)
 
@@ -182,9 +184,15 @@ def message_files() -> list[Path]:
     return sorted(path for path in (ROOT / "roboecc_msgs").rglob("*") if path.is_file())
 
 
+def data_files() -> list[Path]:
+    """Return what is installed into share/, in a fixed order."""
+    return sorted(path for name in DATA_FOLDERS for path in (ROOT / name).glob("*.*"))
+
+
 def metadata_files() -> list[Path]:
-    """Return what an installation in development mode copies; the rest it only points to."""
-    return [ROOT / name for name in ("setup.py", "setup.cfg", "package.xml")]
+    """Return what an installation in development mode copies or links file by file."""
+    named = [ROOT / name for name in ("setup.py", "setup.cfg", "package.xml")]
+    return [*named, *data_files()]
 
 
 STAGES = (

@@ -7,12 +7,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import jinja2
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -43,7 +45,7 @@ def write_run_report(
     first_image: RgbImage,
     last_image: RgbImage,
 ) -> None:
-    """Write the report.
+    """Write the report, and beside it `overview.png`.
 
     Args:
         path: of the HTML file; its folder exists.
@@ -72,36 +74,53 @@ def write_run_report(
         last_image=_data_uri(_image_png(last_image)),
     )
     path.write_text(html, encoding="utf-8")
+    overview_figure(record, first_image).savefig(path.with_name("overview.png"), dpi=100)
+
+
+def _style() -> AbstractContextManager[None]:
+    return mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 
 
 def stage_figure(record: RunRecord) -> Figure:
     """Draw each step's time as a stack of its stages."""
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with _style():
         figure = Figure(figsize=(9, 3.4), layout="constrained")
-        axes = figure.subplots()
-        numbers = [timing.step for timing in record.timings]
-        steps = np.array(numbers) - numbers[0] + 1
-        arm_s = {action.step: action.arm_s for action in record.applied}
-        floor = np.zeros(len(steps))
-        for stage in STAGES:
-            seconds = (
-                [arm_s.get(number, 0.0) for number in numbers]
-                if stage == "arm"
-                else record.stage_s(stage)
-            )
-            height_ms = 1e3 * np.asarray(seconds)
-            axes.bar(steps, height_ms, 1.0, floor, label=stage, color=_COLOURS[stage])
-            floor += height_ms
-        axes.set(xlabel="step", ylabel="ms", title="From photon to joint command: each step")
-        label = f"{CONTROL_RATE_HZ:.0f} Hz"
-        axes.axhline(1e3 / CONTROL_RATE_HZ, color="black", lw=0.8, ls="--", label=label)
+        _draw_stages(figure.subplots(), record)
         figure.legend(ncols=len(STAGES) + 1, loc="outside lower center", frameon=False)
     return figure
 
 
+def overview_figure(record: RunRecord, image: RgbImage) -> Figure:
+    """Draw what a newcomer is shown: what the camera sees, and where each step's time went."""
+    with _style():
+        figure = Figure(figsize=(12, 4.2), layout="constrained")
+        camera, stages = figure.subplots(1, 2, width_ratios=(1, 2))
+        camera.imshow(image)
+        camera.set(title="what the policy sees")
+        camera.axis("off")
+        _draw_stages(stages, record)
+        figure.legend(ncols=len(STAGES) + 1, loc="outside lower right", frameon=False)
+    return figure
+
+
+def _draw_stages(axes: Axes, record: RunRecord) -> None:
+    numbers = [timing.step for timing in record.timings]
+    steps = np.array(numbers) - numbers[0] + 1
+    arm_s = {action.step: action.arm_s for action in record.applied}
+    floor = np.zeros(len(steps))
+    for stage in STAGES:
+        by_step = [arm_s.get(number, 0.0) for number in numbers]
+        height_ms = 1e3 * np.asarray(by_step if stage == "arm" else record.stage_s(stage))
+        axes.bar(steps, height_ms, 1.0, floor, label=stage, color=_COLOURS[stage])
+        floor += height_ms
+    axes.set(xlabel="step", ylabel="ms", title="From photon to joint command: each step")
+    label = f"{CONTROL_RATE_HZ:.0f} Hz"
+    axes.axhline(1e3 / CONTROL_RATE_HZ, color="black", lw=0.8, ls="--", label=label)
+
+
 def rate_figure(record: RunRecord) -> Figure:
     """Draw the time between the arm's actions against the control rate wanted."""
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with _style():
         figure = Figure(figsize=(9, 2.2), layout="constrained")
         axes = figure.subplots()
         at_s = np.array([action.at_s for action in record.applied])

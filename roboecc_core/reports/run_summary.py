@@ -65,6 +65,13 @@ class RunRecord:
         return max(numbers) - min(numbers) + 1 - len(numbers)
 
     @property
+    def started_s(self) -> float:
+        """The earliest moment in the record, on the recorder's clock; 0 when it is empty."""
+        times_s = [decision.at_s for decision in self.decisions]
+        times_s += [action.at_s for action in self.applied]
+        return min(times_s, default=0.0)
+
+    @property
     def spans(self) -> list[CloudSpan]:
         """Spans in order of first use."""
         return list(dict.fromkeys(timing.span for timing in self.timings))

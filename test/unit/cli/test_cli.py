@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from importlib import resources
 
 import jsonschema
@@ -42,34 +41,6 @@ def test_models_show_prints_the_layer_table():
     document = run_json("models", "show", "nano")
     jsonschema.validate(document, schema("models-show"))
     assert [layer["index"] for layer in document["layers"]] == list(range(document["num_layers"]))
-
-
-def test_models_digest_writes_the_manifest_of_a_folder(nano, tmp_path):
-    folder = tmp_path / "copy"
-    shutil.copytree(nano.model.checkpoint.folder, folder)
-    (folder / "roboecc_manifest.json").unlink()
-    document = run_json("models", "digest", str(folder))
-    jsonschema.validate(document, schema("models-digest"))
-    assert document["model_id"] == nano.manifest.model_id
-    assert (folder / "roboecc_manifest.json").exists()
-
-
-def test_check_split_proves_nano_between_its_parts(nano):
-    document = run_json("check-split", "--model", "nano", "--threads", "1")
-    jsonschema.validate(document, schema("check-split"))
-    assert document["spans_checked"] == document["bit_exact"] == document["actions_equal"] == 37
-    assert (document["max_abs_diff"], document["reference"]) == (0.0, None)
-
-
-def test_check_split_compares_with_a_reference(cogact_tiny):
-    document = run_json(
-        *("check-split", "--model", str(cogact_tiny), "--threads", "1"),
-        *("--reference", str(cogact_tiny / "reference.npz")),
-    )
-    jsonschema.validate(document, schema("check-split"))
-    assert document["bit_exact"] == document["spans_checked"]
-    assert document["reference"]["actions_max_abs_diff"] < 1e-4
-    assert document["reference"]["intermediates_max_abs_diff"] < 1e-4
 
 
 def test_help_of_every_verb_has_an_example():

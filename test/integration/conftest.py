@@ -1,6 +1,6 @@
 # Copyright 2026 the RoboECC developers
 # SPDX-License-Identifier: Apache-2.0
-"""What several unit tests share: one small model, loaded once."""
+"""What several tests share: one small model, loaded once."""
 
 from __future__ import annotations
 
