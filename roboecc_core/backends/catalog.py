@@ -82,7 +82,7 @@ def open_model(
         ConfigError: a value cannot be used; says which are known.
         CheckpointError: the checkpoint's files are missing or damaged.
     """
-    place = _device(device)
+    place = place_of(device)
     if dtype == "auto":
         dtype = "float32" if place.type == "cpu" else "bfloat16"
     if dtype not in DTYPES:
@@ -116,7 +116,12 @@ def manifest_of(model: Model, *, is_kept: bool = True) -> Manifest:
     return manifest
 
 
-def _device(name: str) -> torch.device:
+def place_of(name: str) -> torch.device:
+    """Return the torch device of what a user types: auto, cpu or cuda[:N].
+
+    Raises:
+        ConfigError: it is none, or there is no CUDA.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from roboecc_core.cli import check_split, models, plan, serve
+from roboecc_core.cli import bench, check_split, models, plan, profile, reproduce, serve
 from roboecc_core.errors import ConfigError, RoboEccError
 
 _GLUE_GROUP = "roboecc.verbs"
@@ -29,7 +29,10 @@ def build_app() -> typer.Typer:
     app.command("serve")(serve.serve)
     app.command("plan")(plan.plan)
     app.command("check-split")(check_split.check_split)
+    app.command("reproduce")(reproduce.reproduce)
+    app.command("profile")(profile.profile)
     app.add_typer(models.app, name="models")
+    app.add_typer(bench.app, name="bench")
     for entry in sorted(entry_points(group=_GLUE_GROUP), key=lambda entry: entry.name):
         _add_glue_verb(app, entry)
     return app

@@ -35,8 +35,8 @@ def models(context: typer.Context, *, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json({"models": [{"name": n, "description": d} for n, d in known.items()]})
         return
-    for name, description in known.items():
-        console.print(f"[bold]{name}[/bold]  {description}")
+    for model, description in known.items():
+        console.print(f"[bold]{model}[/bold]  {description}")
     console.print("…or a YAML description, or the folder of an OpenVLA or CogACT checkpoint")
 
 
@@ -86,9 +86,9 @@ def show(
     for row in rows:
         table.add_row(*(_shown(row[name]) for name in columns))
     console.print(table)
-    program = ", ".join(f"{phase.name} x{phase.repeats}" for phase in chain.program)
+    phases = ", ".join(f"{phase.name} x{phase.repeats}" for phase in chain.program)
     console.print(
-        f"{chain.num_parameters:,} parameters; a step: {program}; {totals['gflop']:.1f} GFLOP, "
+        f"{chain.num_parameters:,} parameters; a step: {phases}; {totals['gflop']:.1f} GFLOP, "
         f"{totals['moved_gb']:.2f} GB moved, {chain.actions_per_step} actions"
     )
 

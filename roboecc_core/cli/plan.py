@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +18,12 @@ from roboecc_core.errors import ConfigError
 from roboecc_core.planning.catalog import known_models
 from roboecc_core.planning.codecs import DEFAULT_CODECS, codecs_named
 from roboecc_core.planning.comparison import Claim, RateRow, claims, rate_rows
+from roboecc_core.planning.cost_table import Budgets, Structure
 from roboecc_core.planning.deployment import CONTROL_RATE_HZ, Breakdown, Plan
 from roboecc_core.planning.deployment import plan as make_plan
 from roboecc_core.planning.hardware import Device, device, known_devices
 from roboecc_core.planning.link import Link
 from roboecc_core.planning.nano import NANO
-from roboecc_core.planning.segmentation import Budgets, Structure
 from roboecc_core.planning.structure import layer_ranges
 from roboecc_core.reports.plan_plot import write_plan_plot
 
@@ -47,14 +48,12 @@ def plan(
     edge_memory_gib: Annotated[
         float | None, typer.Option(help="The robot's memory, GiB; widens the pool to fill it.")
     ] = None,
-    raw_images: Annotated[
-        bool, typer.Option(help="Whether pictures may leave the robot.")
-    ] = True,
     codecs: Annotated[str, typer.Option(help="Codecs to choose among.")] = ",".join(
         DEFAULT_CODECS
     ),
     plot: Annotated[Path | None, typer.Option(help="Write latency over the cut to a PNG.")] = None,
     *,
+    raw_images: Annotated[bool, typer.Option(help="Whether pictures may leave the robot.")] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Say which layers belong where, what a step then costs, and why.
@@ -142,19 +141,12 @@ def plan_document(result: Plan) -> dict[str, Any]:
 
 
 def _print_plan(result: Plan) -> None:
+    named = {"best": result.best, "edge-only": result.edge_only, "cloud-only": result.cloud_only}
+    shown = {name: one for name, one in named.items() if one is not None}
     title = f"{result.structure.chain.model} on {result.edge.name} and {result.cloud.name}"
-    columns = ("", "cloud span", "codec", "edge ms", "network ms", "cloud ms", "total ms")
-    more = ("actions/s", "trips", "MB up", "MB down", "cloud GiB", "edge GiB")
-    table = Table(*columns, *more, title=title)
-    rows = {"best": result.best, "edge-only": result.edge_only, "cloud-only": result.cloud_only}
-    for name, one in rows.items():
-        if one is None:
-            continue
-        seconds = (one.edge_s, one.network_s, one.cloud_s, one.total_s)
-        sizes = (one.bytes_up / 1e6, one.bytes_down / 1e6, one.cloud_gib, one.edge_gib)
-        figures = [f"{s * 1e3:.1f}" for s in seconds] + [f"{one.action_hz:.2f}"]
-        figures += [str(one.round_trips), *(f"{size:.2f}" for size in sizes)]
-        table.add_row(name, str(one.span), one.codec, *figures)
+    table = Table("", *shown, title=title)
+    for label, cell in _LINES.items():
+        table.add_row(label, *(cell(one) for one in shown.values()))
     console.print(table)
     held = result.residency
     mib = held.held_bytes(held.pool) / 2**20
@@ -163,6 +155,21 @@ def _print_plan(result: Plan) -> None:
         f"{len(result.candidates)} candidates; control wants {CONTROL_RATE_HZ:.0f} actions/s"
     )
     console.print(result.reason)
+
+
+_LINES: dict[str, Callable[[Breakdown], str]] = {
+    "cloud span": lambda one: str(one.span),
+    "codec": lambda one: one.codec,
+    "edge ms": lambda one: f"{one.edge_s * 1e3:.1f}",
+    "network ms": lambda one: f"{one.network_s * 1e3:.1f}",
+    "cloud ms": lambda one: f"{one.cloud_s * 1e3:.1f}",
+    "total ms": lambda one: f"{one.total_s * 1e3:.1f}",
+    "actions/s": lambda one: f"{one.action_hz:.2f}",
+    "round trips": lambda one: str(one.round_trips),
+    "MB up, down": lambda one: f"{one.bytes_up / 1e6:.3f}, {one.bytes_down / 1e6:.3f}",
+    "GiB cloud, edge": lambda one: f"{one.cloud_gib:.2f}, {one.edge_gib:.2f}",
+    "within budgets": lambda one: "yes" if one.is_within_budgets else "no",
+}
 
 
 def _compare(model: str, edge: str, cloud: str, *, as_json: bool) -> None:

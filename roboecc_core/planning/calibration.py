@@ -15,8 +15,7 @@ import numpy as np
 
 from roboecc_core.errors import ConfigError
 from roboecc_core.planning.catalog import model_chain
-from roboecc_core.planning.chain import LayerChain
-from roboecc_core.planning.costs import ChainCosts, chain_costs
+from roboecc_core.planning.costs import REGIME_OF_PHASE, ChainCosts, IntArray, chain_costs
 from roboecc_core.planning.hardware import Device, Efficiency, run_seconds
 
 DECODE_SHARE = 0.75  # of bandwidth: a GEMV-bound decode gets 0.6 to 0.9 on such devices
@@ -61,7 +60,7 @@ def calibrate(
         parallel = Efficiency(compute, _MEMORY_SHARE, 0.0, note)
         trial = dataclasses.replace(device, efficiency={**guess, "parallel": parallel})
         seconds = run_seconds(costs, trial) * costs.repeats
-        of = [e for (_, regime, _), e in costs.groups.items() if regime in regimes]
+        of = _entries(costs, regimes)
         return float(seconds[np.concatenate(of)].sum()) if of else 0.0
 
     rest_s = times.openvla_s - whole(openvla, 1.0, ("decode",))
@@ -73,12 +72,12 @@ def calibrate(
         )
     for _ in range(_BISECTIONS):
         middle = (low * high) ** 0.5
-        low, high = (middle, high) if whole(openvla, middle, ("parallel",)) > rest_s else (low, middle)
+        low, high = (
+            (middle, high) if whole(openvla, middle, ("parallel",)) > rest_s else (low, middle)
+        )
     head_s = times.cogact_s - whole(cogact, high, ("parallel",))
     roofline_s = whole(cogact, high, ("iterative",))
-    runs = sum(
-        cogact.repeats[e].sum() for (_, regime, _), e in cogact.groups.items() if regime == "iterative"
-    )
+    runs = sum(float(cogact.repeats[e].sum()) for e in _entries(cogact, ("iterative",)))
     overhead_us = max(0.0, (head_s - roofline_s) / runs * 1e6)
     efficiency = {
         "parallel": Efficiency(high, _MEMORY_SHARE, 0.0, note),
@@ -88,6 +87,9 @@ def calibrate(
     return dataclasses.replace(device, efficiency=efficiency)
 
 
-def chain_of_anchor(name: str) -> LayerChain:
-    """Return the chain that a table's model name stands for."""
-    return model_chain({"openvla": "openvla-7b", "cogact": "cogact-b"}[name])
+def _entries(costs: ChainCosts, regimes: tuple[str, ...]) -> list[IntArray]:
+    return [
+        entries
+        for (_, phase, _), entries in costs.groups.items()
+        if REGIME_OF_PHASE[phase] in regimes
+    ]

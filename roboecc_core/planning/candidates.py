@@ -9,11 +9,12 @@ import itertools
 
 import numpy as np
 
+from roboecc_core.planning.cost_table import CostTable
 from roboecc_core.planning.costs import FloatArray, IntArray
 from roboecc_core.planning.link import BYTES_PER_MBIT, PACK_BYTES_PER_S
 from roboecc_core.planning.pareto import pareto_front
 from roboecc_core.planning.residency import Residency
-from roboecc_core.planning.segmentation import Choice, CostTable
+from roboecc_core.planning.segmentation import Choice
 from roboecc_core.types import CloudSpan
 
 MAX_CANDIDATES = 64

@@ -124,7 +124,8 @@ class Layer:
         block: the transformer block (or other unit) it belongs to; the pool's unit.
         stage: "encoder", "backbone" or "decoder" (S_enc, S_bac, S_dec of the paper).
         io: by phase name; a phase that is absent does not run this layer.
-        kind: what it computes: "norm", "linear", "attention", "table" or "other".
+        kind: what it computes: "norm", "linear", "expand" (a linear map and an activation),
+            "attention", "table" or "other".
         weights: its parameters.
         attention: its weight-free products, if it is an attention.
     """

@@ -95,7 +95,7 @@ class ChainCosts:
         layer: index in the chain.
         repeats: how often a step runs it.
         flop, moved_bytes: of one run.
-        groups: for each (dtype, regime, kind) the entries that belong to it.
+        groups: for each (dtype, phase, kind) the entries that belong to it.
         weight_bytes: by layer, `(num_layers,)`; what a host that runs it must hold.
         unused_bytes: by layer; what a checkpoint keeps beside it.
     """
@@ -119,20 +119,26 @@ class ChainCosts:
         return self._by_layer(self.moved_bytes)
 
     def _by_layer(self, values: FloatArray) -> FloatArray:
-        return np.bincount(self.layer, values * self.repeats, len(self.weight_bytes))
+        return summed_by(self.layer, values * self.repeats, len(self.weight_bytes))
+
+
+def summed_by(layer: IntArray, values: FloatArray, num_layers: int) -> FloatArray:
+    """Return the sums of values that belong to the same layer, `(num_layers,)`."""
+    return np.bincount(layer, values, num_layers).astype(np.float64)
 
 
 def chain_costs(chain: LayerChain) -> ChainCosts:
     """Return the costs of every layer in every phase of a step."""
-    index, repeats, costs = [], [], []
+    index: list[int] = []
+    repeats: list[int] = []
+    costs: list[LayerCost] = []
     groups: dict[tuple[str, str, str], list[int]] = {}
     for phase in chain.program:
-        regime = REGIME_OF_PHASE[phase.name]
         for number, layer in enumerate(chain.layers):
             if phase.name not in layer.io:
                 continue
             cost = layer_cost(chain, layer, phase)
-            groups.setdefault((cost.dtype, regime, layer.kind), []).append(len(costs))
+            groups.setdefault((cost.dtype, phase.name, layer.kind), []).append(len(costs))
             index.append(number)
             repeats.append(phase.repeats)
             costs.append(cost)
@@ -148,7 +154,7 @@ def chain_costs(chain: LayerChain) -> ChainCosts:
 
 
 def peak_bytes(chain: LayerChain, costs: ChainCosts) -> int:
-    """Return what one host needs for the whole model: weights, caches, the largest layer's tensors.
+    """Return what one host needs for the whole model: weights, caches, one layer's tensors.
 
     Freed tensors are taken to be reused at once; a framework's own allocator holds more.
     """

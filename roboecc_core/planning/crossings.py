@@ -107,34 +107,30 @@ def _spans(num_layers: int) -> tuple[IntArray, IntArray]:
 def _values(chain: LayerChain) -> Mapping[str, Counter[Value]]:
     """The bytes of every value of a step by dtype, values of the same layers added up."""
     found: dict[str, Counter[Value]] = defaultdict(Counter)
-    first = chain.program[0].dims
-    live: dict[str, tuple[int, int, set[int]]] = {}  # writer, bytes, readers
+    writer = dict.fromkeys(chain.inputs, -1)
+    readers: dict[str, set[int]] = {name: set() for name in chain.inputs}
+    sizes = {
+        p.name: {n: _tensor_bytes(chain, n, p.dims) for n in chain.tensors} for p in chain.program
+    }
+    size = {name: sizes[chain.program[0].name][name] for name in chain.inputs}
 
     def close(name: str) -> None:
-        writer, num_bytes, readers = live.pop(name)
-        if readers:
-            found[chain.tensors[name].dtype][(writer, tuple(sorted(readers)))] += num_bytes
+        value = (writer[name], tuple(sorted(readers[name])))
+        found[chain.tensors[name].dtype][value] += size[name]
 
-    for name in chain.inputs:
-        live[name] = (-1, _tensor_bytes(chain, name, first), set())
-    sizes = {p.name: {n: _size(chain, n, p.dims) for n in chain.tensors} for p in chain.program}
     for phase, _, index in chain.executions():
         io = chain.layers[index].io[phase.name]
         for name in io.reads:
-            live[name][2].add(index)
+            readers[name].add(index)
         for name in io.writes:
-            if name in live:
+            if readers.get(name):
                 close(name)
-            live[name] = (index, sizes[phase.name][name], set())
+            writer[name], readers[name], size[name] = index, set(), sizes[phase.name][name]
     for name in chain.outputs:
-        live[name][2].add(chain.num_layers)
-    for name in list(live):
+        readers[name].add(chain.num_layers)
+    for name in filter(readers.get, writer):
         close(name)
     return found
-
-
-def _size(chain: LayerChain, name: str, dims: Mapping[str, int]) -> int:
-    return _tensor_bytes(chain, name, dims)
 
 
 def _tensor_bytes(chain: LayerChain, name: str, dims: Mapping[str, int]) -> int:

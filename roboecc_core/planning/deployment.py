@@ -12,21 +12,16 @@ import numpy as np
 
 from roboecc_core.planning.candidates import Candidate, candidates
 from roboecc_core.planning.codecs import Codec
+from roboecc_core.planning.cost_table import GIB, Budgets, CostTable, Structure
 from roboecc_core.planning.hardware import Device
 from roboecc_core.planning.link import Link
 from roboecc_core.planning.pareto import pareto_front
 from roboecc_core.planning.residency import Residency, residency
-from roboecc_core.planning.segmentation import (
-    GIB,
-    Budgets,
-    Choice,
-    CostTable,
-    Structure,
-    search,
-)
+from roboecc_core.planning.segmentation import Choice, search
 from roboecc_core.types import CloudSpan
 
 CONTROL_RATE_HZ = 30.0
+_ALIKE = 1.005  # times as long as the best that people would still call the same
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,11 +141,12 @@ def _cloud_only(table: CostTable, budgets: Budgets) -> Breakdown | None:
 def pareto(table: CostTable, budgets: Budgets) -> list[Breakdown]:
     """The front of latency, bytes and the cloud's load under the budgets, fastest first."""
     rows = np.flatnonzero(table.feasible(budgets))
+    crossings, load = table.structure.crossings, table.structure.cloud_bytes[rows]
+    kinds = crossings.kind[rows]
     points = []
     for codec in range(len(table.codecs)):
-        up, down = table.wire_bytes(codec, rows)
-        load = table.structure.cloud_bytes[rows]
-        points.append(np.column_stack((table.total_s[codec, rows], up + down, load)))
+        up, down = table.wire_bytes(codec, crossings.first_alike)
+        points.append(np.column_stack((table.total_s[codec, rows], (up + down)[kinds], load)))
     front = pareto_front(np.concatenate(points))
     codecs, places = np.divmod(front, len(rows))
     listed = [
@@ -194,7 +190,8 @@ def _what(best: Breakdown, structure: Structure) -> str:
 def _against(name: str, other: Breakdown, best: Breakdown, budgets: Budgets) -> str:
     says = f"{name} would be {other.total_s * 1e3:.0f} ms"
     if other.is_within_budgets:
-        return f"{says}, {other.total_s / best.total_s:.2f} times as long"
+        times = other.total_s / best.total_s
+        return f"{says}, {times:.2f} times as long" if times > _ALIKE else f"{says}, no longer"
     if other.cloud_gib > budgets.cloud_gib:
         return f"{says} but exceeds the {budgets.cloud_gib:g} GiB budget ({other.cloud_gib:.1f})"
     if other.edge_gib > budgets.edge_gib:

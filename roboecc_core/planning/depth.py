@@ -34,8 +34,9 @@ def depth_layer(stream: Stream, *, side: int) -> Layer:
 
 
 def _conv(
-    name: str, inputs: int, outputs: int, size: int, *, pixels: int, dtype: str, bias: bool = True
+    name: str, sizes: tuple[int, int, int], *, pixels: int, dtype: str, bias: bool = True
 ) -> Iterator[Weight]:
+    inputs, outputs, size = sizes
     kernel = (outputs, inputs, size, size)
     yield Weight(f"{name}.weight", kernel, dtype, rows=(pixels,))
     if bias:
@@ -47,37 +48,37 @@ def _neck(stream: Stream, side: int) -> Iterator[Weight]:
     for level, (channels, scale) in enumerate(zip(_NECK, _SCALES, strict=True)):
         pixels = int(side * scale) ** 2
         yield from linear(f"readout{level}", 2 * width, width, dtype, rows=(patches,))
-        yield from _conv(f"project{level}", width, channels, 1, pixels=patches, dtype=dtype)
+        yield from _conv(f"project{level}", (width, channels, 1), pixels=patches, dtype=dtype)
         if scale > 1:  # a transposed convolution: every input pixel makes scale x scale
             yield from _conv(
-                f"resize{level}", channels, channels, int(scale), pixels=patches, dtype=dtype
+                f"resize{level}", (channels, channels, int(scale)), pixels=patches, dtype=dtype
             )
         elif scale < 1:
-            yield from _conv(f"resize{level}", channels, channels, 3, pixels=pixels, dtype=dtype)
+            yield from _conv(f"resize{level}", (channels, channels, 3), pixels=pixels, dtype=dtype)
         yield from _conv(
-            f"neck{level}", channels, _FUSION, 3, pixels=pixels, dtype=dtype, bias=False
+            f"neck{level}", (channels, _FUSION, 3), pixels=pixels, dtype=dtype, bias=False
         )
         for unit in range(4):
             yield from _conv(
-                f"fusion{level}.{unit}", _FUSION, _FUSION, 3, pixels=pixels, dtype=dtype
+                f"fusion{level}.{unit}", (_FUSION, _FUSION, 3), pixels=pixels, dtype=dtype
             )
         yield from _conv(
-            f"fusion{level}.out", _FUSION, _FUSION, 1, pixels=4 * pixels, dtype=dtype
+            f"fusion{level}.out", (_FUSION, _FUSION, 1), pixels=4 * pixels, dtype=dtype
         )
 
 
 def _relative_head(dtype: str, side: int) -> Iterator[Weight]:
     pixels = (8 * side) ** 2
-    yield from _conv("relative.conv1", _FUSION, _FUSION // 2, 3, pixels=pixels, dtype=dtype)
-    yield from _conv("relative.conv2", _FUSION // 2, 32, 3, pixels=4 * pixels, dtype=dtype)
-    yield from _conv("relative.conv3", 32, 1, 1, pixels=4 * pixels, dtype=dtype)
+    yield from _conv("relative.conv1", (_FUSION, _FUSION // 2, 3), pixels=pixels, dtype=dtype)
+    yield from _conv("relative.conv2", (_FUSION // 2, 32, 3), pixels=4 * pixels, dtype=dtype)
+    yield from _conv("relative.conv3", (32, 1, 1), pixels=4 * pixels, dtype=dtype)
 
 
 def _metric_heads(dtype: str, side: int) -> Iterator[Weight]:
     """Both domains' heads lie in the checkpoint; a picture runs through one of them."""
     width, low = _EMBEDDING, (side // 2) ** 2
-    yield from _conv("bottleneck", _FUSION, _FUSION, 1, pixels=low, dtype=dtype)
-    yield from _conv("patches", _FUSION, width, 1, pixels=low, dtype=dtype)
+    yield from _conv("bottleneck", (_FUSION, _FUSION, 1), pixels=low, dtype=dtype)
+    yield from _conv("patches", (_FUSION, width, 1), pixels=low, dtype=dtype)
     for block in range(4):
         for name in ("q", "k", "v", "out"):
             yield from linear(f"patch{block}.{name}", width, width, dtype, rows=(low,))
@@ -88,16 +89,16 @@ def _metric_heads(dtype: str, side: int) -> Iterator[Weight]:
     yield from linear("classifier1", width, width, dtype, rows=(1,))
     yield from linear("classifier2", width, 2, dtype, rows=(1,))
     for name, pixels in (("seed", low), *((f"level{i}", low * 4**i) for i in range(1, 5))):
-        yield from _conv(f"{name}.1", _FUSION, width // 2, 1, pixels=pixels, dtype=dtype)
-        yield from _conv(f"{name}.2", width // 2, width, 1, pixels=pixels, dtype=dtype)
+        yield from _conv(f"{name}.1", (_FUSION, width // 2, 1), pixels=pixels, dtype=dtype)
+        yield from _conv(f"{name}.2", (width // 2, width, 1), pixels=pixels, dtype=dtype)
     for domain, used in (("nyu", 1), ("kitti", 0)):
-        yield from _conv(f"{domain}.seed1", _FUSION, _BINS, 1, pixels=used * low, dtype=dtype)
-        yield from _conv(f"{domain}.seed2", _BINS, _BINS, 1, pixels=used * low, dtype=dtype)
+        yield from _conv(f"{domain}.seed1", (_FUSION, _BINS, 1), pixels=used * low, dtype=dtype)
+        yield from _conv(f"{domain}.seed2", (_BINS, _BINS, 1), pixels=used * low, dtype=dtype)
         for level in range(1, _LEVELS + 1):
             pixels = used * low * 4**level
             first, second = f"{domain}.attract{level}.1", f"{domain}.attract{level}.2"
-            yield from _conv(first, width, width, 1, pixels=pixels, dtype=dtype)
-            yield from _conv(second, width, _ATTRACTORS, 1, pixels=pixels, dtype=dtype)
+            yield from _conv(first, (width, width, 1), pixels=pixels, dtype=dtype)
+            yield from _conv(second, (width, _ATTRACTORS, 1), pixels=pixels, dtype=dtype)
         pixels = used * (16 * side) ** 2
-        yield from _conv(f"{domain}.binomial1", width + 32, 40, 1, pixels=pixels, dtype=dtype)
-        yield from _conv(f"{domain}.binomial2", 40, 4, 1, pixels=pixels, dtype=dtype)
+        yield from _conv(f"{domain}.binomial1", (width + 32, 40, 1), pixels=pixels, dtype=dtype)
+        yield from _conv(f"{domain}.binomial2", (40, 4, 1), pixels=pixels, dtype=dtype)

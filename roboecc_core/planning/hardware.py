@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from roboecc_core.errors import ConfigError
-from roboecc_core.planning.costs import ChainCosts, FloatArray
+from roboecc_core.planning.costs import REGIME_OF_PHASE, ChainCosts, FloatArray, summed_by
 from roboecc_core.planning.records import RecordReader, closest
 
 DEVICES_FILE = Path(__file__).with_name("devices.yaml")
@@ -52,8 +52,8 @@ class Device:
         flop_per_core_cycle: by dtype, dense (P_i = this x frequency).
         memory_gb_s: memory bandwidth, 10^9 bytes/s.
         memory_gib: memory; 0 = not known.
-        efficiency: by regime ("parallel", "decode", "iterative"), or "regime/kind" for a kind
-            of layer that differs.
+        efficiency: by regime ("parallel", "decode", "iterative"); "phase/kind" overrides it for
+            a kind of layer in a phase that was measured by itself.
         power_mode: of a device that has several.
     """
 
@@ -85,16 +85,17 @@ class Device:
                 return self.flop_per_core_cycle[name] * self.cores * self.frequency_mhz * 1e6
         raise ConfigError(f"device {self.name!r} has no peak for {dtype!r}")
 
-    def efficiency_of(self, regime: str, kind: str) -> Efficiency:
-        """Return the shares for a kind of layer in a regime."""
-        return self.efficiency.get(f"{regime}/{kind}", self.efficiency[regime])
+    def efficiency_of(self, phase: str, kind: str) -> Efficiency:
+        """Return the shares for a kind of layer in a phase."""
+        regime = self.efficiency[REGIME_OF_PHASE[phase]]
+        return self.efficiency.get(f"{phase}/{kind}", regime)
 
 
 def run_seconds(costs: ChainCosts, device: Device) -> FloatArray:
     """Return Eq. 2's time of one run of every entry of `costs`."""
     seconds = np.empty(len(costs.flop))
-    for (dtype, regime, kind), entries in costs.groups.items():
-        share = device.efficiency_of(regime, kind)
+    for (dtype, phase, kind), entries in costs.groups.items():
+        share = device.efficiency_of(phase, kind)
         compute = costs.flop[entries] / (device.peak_flop_per_s(dtype) * share.compute)
         memory = costs.moved_bytes[entries] / (device.memory_gb_s * 1e9 * share.memory)
         seconds[entries] = np.maximum(compute, memory) + share.overhead_us * 1e-6
@@ -104,7 +105,7 @@ def run_seconds(costs: ChainCosts, device: Device) -> FloatArray:
 def step_seconds(costs: ChainCosts, device: Device) -> FloatArray:
     """Return each layer's time within a whole step, all its runs together, `(num_layers,)`."""
     seconds = run_seconds(costs, device) * costs.repeats
-    return np.bincount(costs.layer, seconds, len(costs.weight_bytes))
+    return summed_by(costs.layer, seconds, len(costs.weight_bytes))
 
 
 @functools.cache

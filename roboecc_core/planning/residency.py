@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
 
-from roboecc_core.planning.segmentation import GIB, BoolArray, Budgets, Structure
+from roboecc_core.planning.cost_table import GIB, BoolArray, Budgets, Structure
+from roboecc_core.planning.costs import IntArray
 from roboecc_core.types import CloudSpan
 
 
@@ -34,7 +36,7 @@ class Residency:
         """Return the weights of some layers in bytes."""
         return int(self.structure.costs.weight_bytes[layers].sum())
 
-    def legal_rows(self) -> np.ndarray:
+    def legal_rows(self) -> IntArray:
         """Return the rows of the spans that both hosts can run."""
         table = self.structure.crossings
         not_cloud = np.concatenate(([0], np.cumsum(~self.cloud)))
@@ -70,7 +72,7 @@ def residency(
 
 def _blocks_by_distance(structure: Structure, cut: int) -> list[tuple[int, int]]:
     bounds = structure.chain.block_boundaries
-    blocks = list(zip(bounds, bounds[1:], strict=False))
+    blocks = list(itertools.pairwise(bounds))
     return sorted(blocks, key=lambda block: max(block[0] - cut, cut - block[1], 0))
 
 

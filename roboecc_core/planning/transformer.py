@@ -142,7 +142,7 @@ class Stream:
             attend,
             self._layer(block, "attention_out", ("context", "hidden"), ("hidden",), "linear", out),
             self._layer(block, "norm2", ("hidden",), ("normed",), "norm", norm),
-            self._layer(block, "mlp_up", ("normed",), ("expanded",), "linear", expand),
+            self._layer(block, "mlp_up", ("normed",), ("expanded",), "expand", expand),
             self._layer(block, "mlp_down", ("expanded", "hidden"), ("hidden",), "linear", down),
         ]
 

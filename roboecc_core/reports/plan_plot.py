@@ -5,14 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from roboecc_core.planning.cost_table import CostTable
 from roboecc_core.planning.deployment import CONTROL_RATE_HZ, Plan
-from roboecc_core.planning.segmentation import CostTable
 from roboecc_core.types import CloudSpan
 
 # Okabe and Ito's palette, told apart by colour-blind readers too
@@ -26,7 +27,7 @@ def write_plan_plot(path: Path, plan: Plan) -> None:
     Raises:
         OSError, ValueError: the file cannot be written in that format.
     """
-    style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     with mpl.rc_context(style):
         figure = Figure(figsize=(9, 9), layout="constrained")
         over_cut, reverse, front = figure.subplots(3, 1)
@@ -68,7 +69,8 @@ def _draw_cuts(axes: Axes, plan: Plan, codec: int, *, is_edge_first: bool) -> No
     load.plot(cuts, plan.structure.cloud_bytes[rows] / 2**30, color="#999999", lw=1.2)
     load.set_ylabel("cloud GiB (grey)")
     axes.set(xlabel="cut (layer)", ylabel="ms a step", title=title)
-    axes.legend(ncols=3, frameon=False, loc="upper center")
+    axes.set_ylim(0, 1.25 * float(floor.max()))
+    axes.legend(ncols=5, frameon=False, loc="upper center")
 
 
 def _draw_front(axes: Axes, plan: Plan) -> None:
