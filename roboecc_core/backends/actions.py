@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from roboecc_core.backends.transformer_blocks import Tensors
 from roboecc_core.data_plane.segment import LayerContext
 from roboecc_core.errors import CheckpointError, ConfigError
 
+_STATE_MARGIN = 1e-8  # keeps a state that never moves finite
 GRIPPER = 6  # place of the gripper in an action
 Floats = npt.NDArray[np.float64]
 
@@ -29,12 +30,15 @@ class ActionStatistics:
         num_bins: edges of the bins over [-1, 1]; there is one centre fewer.
         low, high: q01 and q99 of each dimension, `(7,)`.
         mask: False where the normalised value is already the physical one (the gripper).
+        state_low, state_high: q01 and q99 of the robot's state, where the set has them.
     """
 
     num_bins: int
     low: Floats
     high: Floats
     mask: npt.NDArray[np.bool_]
+    state_low: Floats | None = None
+    state_high: Floats | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], unnorm_key: str) -> ActionStatistics:
@@ -55,7 +59,9 @@ class ActionStatistics:
             action = known[unnorm_key]["action"]
             low, high = (np.asarray(action[q], np.float64) for q in ("q01", "q99"))
             mask = np.asarray(action.get("mask", [True] * len(low)), np.bool_)
-            return cls(int(config.get("n_action_bins", 256)), low, high, mask)
+            state = known[unnorm_key].get("proprio") or {}
+            bounds = [np.asarray(state[q], np.float64) for q in ("q01", "q99") if q in state]
+            return cls(int(config.get("n_action_bins", 256)), low, high, mask, *bounds)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"norm_stats[{unnorm_key!r}] is damaged: {error!r}") from error
 
@@ -69,6 +75,22 @@ class ActionStatistics:
         """Map values in [-1, 1] `(..., 7)` to physical units; `margin` widens the range."""
         physical = 0.5 * (normalised + 1) * (self.high - self.low + margin) + self.low
         return np.where(self.mask, physical, normalised)
+
+    def normalised_state(self, state: Sequence[float]) -> torch.Tensor:
+        """Return the robot's state in [-1, 1], `(1, n)` float32, as OpenVLA-OFT scales it.
+
+        Raises:
+            ConfigError: the statistics have no state, or one of another length.
+        """
+        if self.state_low is None or self.state_high is None:
+            raise ConfigError("this checkpoint's statistics hold no 'proprio' to scale a state")
+        if len(state) != len(self.state_low):
+            raise ConfigError(
+                f"the state has {len(state)} numbers, the model takes {len(self.state_low)}"
+            )
+        spread = self.state_high - self.state_low + _STATE_MARGIN
+        scaled = 2.0 * (np.asarray(state, np.float64) - self.state_low) / spread - 1.0
+        return torch.from_numpy(np.clip(scaled, -1.0, 1.0)).float().unsqueeze(0)
 
 
 class DetokenizeActions(nn.Module):

@@ -104,14 +104,15 @@ class DitEmbed(nn.Module):
         condition = features.to(self.uncondition.dtype)
         if self.batch > 1:
             condition = torch.cat((condition, self.uncondition.unsqueeze(0)))
-        waves = _time_features(self.timesteps[context.iteration], sample.device)
+        waves = time_features(self.timesteps[context.iteration], sample.device)
         time = self.time(waves.to(self.uncondition.dtype).expand(self.batch, -1))
         token = time.unsqueeze(1) + self.condition(condition)
         chunk = self.sample(sample.expand(self.batch, -1, -1))
         return (torch.cat((token, chunk), dim=1) + self.positions,)
 
 
-def _time_features(timestep: int, device: torch.device) -> torch.Tensor:
+def time_features(timestep: int, device: torch.device) -> torch.Tensor:
+    """Return the sinusoidal features of a time step, `(1, 256)`."""
     half = _TIME_FEATURES // 2
     exponents = torch.arange(half, dtype=torch.float32, device=device) / half
     angles = timestep * torch.exp(-math.log(_MAX_PERIOD) * exponents)

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from roboecc_core.backends.checkpoint import CheckpointFolder
 from roboecc_core.backends.cogact import CogAct
+from roboecc_core.backends.head_layers import KEY
 from roboecc_core.backends.model import Model
 from roboecc_core.backends.openvla import OpenVla
+from roboecc_core.backends.openvla_heads import HeadedOpenVla
 from roboecc_core.backends.unsplit import Unsplit, UnsplitOpenVla
 from roboecc_core.backends.unsplit_cogact import UnsplitCogAct
+from roboecc_core.backends.unsplit_heads import UnsplitHeadedOpenVla
 from roboecc_core.errors import CheckpointError
 
 
@@ -23,20 +25,39 @@ class Family:
 
     Attributes:
         name: for messages.
-        owns: whether a folder is of this family, from its config.
+        owns: whether a folder is of this family; the first that says so has it.
         model: opens a checkpoint; takes `dtype` and `unnorm_key`.
         unsplit: the same model run whole, by other code.
     """
 
     name: str
-    owns: Callable[[Mapping[str, Any]], bool]
+    owns: Callable[[CheckpointFolder], bool]
     model: Callable[..., Model]
     unsplit: Callable[..., Unsplit]
 
 
+def _is_cogact(folder: CheckpointFolder) -> bool:
+    return "vla" in folder.config or "action_model_type" in folder.config
+
+
+def _is_openvla(folder: CheckpointFolder) -> bool:
+    return folder.config.get("model_type") == "openvla"
+
+
+def _is_headed(folder: CheckpointFolder) -> bool:
+    has_head = any(key.startswith(f"{KEY}.") for key in folder.keys())  # noqa: SIM118
+    return _is_openvla(folder) and (has_head or "roboecc_head" in folder.config)
+
+
 FAMILIES = (
-    Family("CogACT", lambda c: "vla" in c or "action_model_type" in c, CogAct, UnsplitCogAct),
-    Family("OpenVLA", lambda c: c.get("model_type") == "openvla", OpenVla, UnsplitOpenVla),
+    Family("CogACT", _is_cogact, CogAct, UnsplitCogAct),
+    Family(
+        "OpenVLA-OFT, VOTE or another head on OpenVLA",
+        _is_headed,
+        HeadedOpenVla,
+        UnsplitHeadedOpenVla,
+    ),
+    Family("OpenVLA", _is_openvla, OpenVla, UnsplitOpenVla),
 )
 
 
@@ -47,7 +68,7 @@ def family_of(checkpoint: CheckpointFolder) -> Family:
         CheckpointError: it is of none of them.
     """
     for family in FAMILIES:
-        if family.owns(checkpoint.config):
+        if family.owns(checkpoint):
             return family
     raise CheckpointError(
         f"{str(checkpoint.folder / 'config.json')!r} (model_type "

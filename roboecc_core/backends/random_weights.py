@@ -36,6 +36,46 @@ def write_openvla(folder: Path, config: dict[str, Any], seed: int) -> None:
     save_file(tensors, str(folder / "model.safetensors"))
 
 
+def write_headed(folder: Path, config: dict[str, Any], seed: int) -> None:
+    """Write OpenVLA's trunk under the head that `roboecc_head` describes."""
+    _write_frame(folder, config)
+    save_file({}, str(folder / "model.safetensors"))
+    save_file(_random_tensors(_model(folder), seed), str(folder / "model.safetensors"))
+
+
+def write_mlp_resnet(folder: Path, config: dict[str, Any], seed: int, *, inputs: int) -> None:
+    """Write OpenVLA's trunk under an MLPResNet of its own file, as OpenVLA-OFT and VOTE have it.
+
+    `mlp_head` in `config` says its width, blocks, outputs and, for a robot's state, state_dim.
+    """
+    config = dict(config)
+    sizes = config.pop("mlp_head")
+    _write_frame(folder, config)
+    save_file({}, str(folder / "model.safetensors"))
+    skeleton = {
+        "module.model.fc1.weight": torch.empty(sizes["width"], inputs),
+        "module.model.fc2.weight": torch.empty(sizes["outputs"], sizes["width"]),
+    }
+    for number in range(sizes["blocks"]):
+        skeleton[f"module.model.mlp_resnet_blocks.{number}.ffn.1.bias"] = torch.empty(1)
+    torch.save(skeleton, folder / "action_head--random.pt")
+    if sizes.get("state_dim"):
+        state = {"module.fc1.weight": torch.empty(1, sizes["state_dim"])}
+        torch.save(state, folder / "proprio_projector--random.pt")
+    parts: dict[str, dict[str, torch.Tensor]] = {"action_head": {}, "proprio_projector": {}}
+    trunk = {}
+    for key, tensor in _random_tensors(_model(folder), seed).items():
+        part, _, rest = key.partition(".")
+        if part in parts:
+            parts[part][f"module.{rest}"] = tensor
+        else:
+            trunk[key] = tensor
+    save_file(trunk, str(folder / "model.safetensors"))
+    for part, tensors in parts.items():
+        if tensors:
+            torch.save(tensors, folder / f"{part}--random.pt")
+
+
 def write_cogact(folder: Path, config: dict[str, Any], seed: int) -> None:
     """Write config, statistics, weights from `seed` and a tokenizer in CogACT's layout.
 

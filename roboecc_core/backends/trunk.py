@@ -64,6 +64,7 @@ class Trunk:
         text: the decoder's config.
         keys: where its tensors lie.
         feature_rows: last rows of a pass that the final norm hands on; 0 = all of them.
+        rows_behind: how many rows come after these.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class Trunk:
         keys: TrunkKeys,
         *,
         feature_rows: int = 0,
+        rows_behind: int = 0,
     ) -> None:
         self.structure = structure
         self.text = text
         self.keys = keys
         self._feature_rows = feature_rows
+        self._rows_behind = rows_behind
 
     def build_layer(self, layer: Layer) -> Built:
         """Return a layer's operation on the meta device and where its parameters lie."""
@@ -107,8 +110,9 @@ class Trunk:
                 table = EmbedPrompt(structure.vocab_size, structure.width)
                 return table, {"table.weight": Source(f"{language}.embed_tokens.weight")}
         norm = LlamaRMSNorm(structure.width, eps=self.text.rms_norm_eps)
-        rows = self._feature_rows
-        operation: nn.Module = LastRows(norm, rows) if rows else Norm(norm)
+        operation: nn.Module = Norm(norm)
+        if self._feature_rows:
+            operation = LastRows(norm, self._feature_rows, behind=self._rows_behind)
         return operation, {"norm.weight": Source(f"{language}.norm.weight")}
 
     def _block_layer(self, key: str, operation: str) -> Built:

@@ -9,7 +9,7 @@ the schedule's betas, as the original is, instead of with what is left of the si
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch.nn import functional
@@ -41,14 +41,8 @@ class UnsplitCogAct:
         output = self._trunk.language(inputs_embeds=self._trunk.embeds(inputs))
         features = output.last_hidden_state[:, -1:]
         samples, sample = [], inputs["sample"]
-        kept = _kept()
-        stride = _STEPS // self._head.iterations
-        for step in reversed(range(self._head.iterations)):
-            noise = self._guided(sample, step * stride, features.float())
-            now, after = kept[step * stride], kept[(step - 1) * stride] if step else 1.0
-            signal = math.sqrt(1.0 / now) * sample - math.sqrt(1.0 / now - 1.0) * noise
-            direction = (math.sqrt(1.0 / now) * sample - signal) / math.sqrt(1.0 / now - 1.0)
-            sample = math.sqrt(after) * signal + math.sqrt(1.0 - after) * direction
+        for time, step in noise_schedule(self._head.iterations):
+            sample = step(sample, self._guided(sample, time, features.float()))
             samples.append(sample)
         actions = self._unnormalise(None, sample)
         return {"features": [features], "sample": samples, "actions": actions}
@@ -61,12 +55,9 @@ class UnsplitCogAct:
         return both[1:] + self._scale * (both[:1] - both[1:])
 
     def _noise(self, sample: torch.Tensor, time: int, condition: torch.Tensor) -> torch.Tensor:
-        frequencies = torch.exp(-math.log(10000.0) * torch.arange(128, dtype=torch.float32) / 128)
-        angles = torch.full((len(sample), 1), float(time)) * frequencies
-        waves = torch.cat((angles.cos(), angles.sin()), dim=1)
-        clock = self._linear(
-            functional.silu(self._linear(waves, "t_embedder.mlp.0")), "t_embedder.mlp.2"
-        )
+        rows = waves(time).expand(len(sample), -1)
+        inner = functional.silu(self._linear(rows, "t_embedder.mlp.0"))
+        clock = self._linear(inner, "t_embedder.mlp.2")
         token = clock[:, None] + self._linear(condition, "z_embedder.linear")
         x = torch.cat((token, self._linear(sample, "x_embedder.linear")), dim=1)
         x = x + self._weights["positional_embedding"]
@@ -91,6 +82,32 @@ class UnsplitCogAct:
 
 def _normed(x: torch.Tensor) -> torch.Tensor:
     return functional.layer_norm(x, x.shape[-1:], eps=1e-6)
+
+
+def waves(time: int) -> torch.Tensor:
+    """Return the features of a time step, `(1, 256)`."""
+    frequencies = torch.exp(-math.log(10000.0) * torch.arange(128, dtype=torch.float32) / 128)
+    angles = torch.full((1, 1), float(time)) * frequencies
+    return torch.cat((angles.cos(), angles.sin()), dim=1)
+
+
+Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def noise_schedule(iterations: int) -> Iterator[tuple[int, Step]]:
+    """Yield each iteration's time step and its map of (sample, noise) to the next sample."""
+    kept, stride = _kept(), _STEPS // iterations
+    for number in reversed(range(iterations)):
+        now, after = kept[number * stride], kept[(number - 1) * stride] if number else 1.0
+
+        def step(
+            sample: torch.Tensor, noise: torch.Tensor, now: float = now, after: float = after
+        ) -> torch.Tensor:
+            signal = math.sqrt(1.0 / now) * sample - math.sqrt(1.0 / now - 1.0) * noise
+            direction = (math.sqrt(1.0 / now) * sample - signal) / math.sqrt(1.0 / now - 1.0)
+            return math.sqrt(after) * signal + math.sqrt(1.0 - after) * direction
+
+        yield number * stride, step
 
 
 def _kept() -> list[float]:

@@ -19,7 +19,8 @@ from roboecc_core.backends.split_check import (  # noqa: E402
 from roboecc_core.types import CloudSpan  # noqa: E402
 
 pytestmark = pytest.mark.torch
-FAMILIES = ["nano", "cogact_folder"]
+HEADED = ["mlp", "lstm", "diffusion", "oft", "vote_1t", "vote_2t"]
+FAMILIES = ["nano", "cogact", *HEADED]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,9 +29,9 @@ def one_thread():
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def folder(request):
-    found = request.getfixturevalue(request.param)
-    return found.model.checkpoint.folder if request.param == "nano" else found
+def folder(request, nano, cogact_folder, headed_folders):
+    folders = {"nano": nano.model.checkpoint.folder, "cogact": cogact_folder, **headed_folders}
+    return folders[request.param]
 
 
 def run(folder, dtype, choose_spans):
