@@ -7,6 +7,7 @@ RoboEccError
 │   └── CheckpointError    a model's files are missing, damaged or not what they claim
 ├── PlanError              no deployment satisfies the budgets
 ├── SpanNotResidentError   a host was asked to run layers that it does not hold
+├── ArmError               the arm, or the bus to it, does not do what was asked
 ├── ProtocolError          bytes from the network are not what they must be
 └── TransportError         the other side could not be reached or did not answer
     ├── StepTimeoutError   a deadline inside a step passed
@@ -36,6 +37,10 @@ class PlanError(RoboEccError):
 
 class SpanNotResidentError(RoboEccError):
     """A host was asked to run layers that it does not hold."""
+
+
+class ArmError(RoboEccError):
+    """The arm, or the bus to it, does not do what was asked."""
 
 
 class ProtocolError(RoboEccError):

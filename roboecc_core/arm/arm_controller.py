@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from roboecc_core.arm import piper, safety
+from roboecc_core.arm.joint_segment import CHAINING_S, JointSegment
 from roboecc_core.arm.kinematics import PiperKinematics, Pose
 from roboecc_core.arm.piper import Vector
 from roboecc_core.arm.safety import Limits, Motion
@@ -26,7 +27,6 @@ from roboecc_core.types import ACTION_DIM
 Mode = Literal["action", "hold", "ready"]
 
 _LONGEST_TICK_S = 0.1  # a tick that comes later still moves the arm no further than this
-_CHAINING_S = 1e-3  # gap up to which an action continues the one before
 _ON_TRACK_RAD = 1e-6  # commanded this near to wanted: nothing was held back
 _READY_RATE_PER_S = 4.0  # the ready motion slows down over its last quarter of a second
 _READY_WITHIN_RAD = 2e-3
@@ -74,27 +74,6 @@ class JointCommand:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Segment:
-    """The straight joint motion that one action was turned into."""
-
-    key: tuple[int, int]
-    begin_s: float
-    end_s: float
-    origin: Vector
-    goal: Vector
-    gripper_m: float
-    reason: str
-
-    def joints_at(self, now_s: float) -> Vector:
-        share = (now_s - self.begin_s) / (self.end_s - self.begin_s)
-        return self.origin + min(1.0, max(0.0, share)) * (self.goal - self.origin)
-
-    def is_followed_by(self, command: ActionInForce, last_tick_s: float) -> bool:
-        is_next = abs(command.started_s - self.end_s) <= _CHAINING_S
-        return is_next and last_tick_s <= self.end_s
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class _Intent:
     """Where this tick would like the arm to be."""
 
@@ -127,7 +106,7 @@ class ArmController:
         self._kinematics = kinematics
         self._limits = limits or Limits()
         self._last: _Commanded | None = None
-        self._segment: _Segment | None = None
+        self._segment: JointSegment | None = None
         self._is_on_track = False
         self._is_moving_ready = False
 
@@ -190,12 +169,10 @@ class ArmController:
         result = safety.limited(
             intent.joints, last.motion, dt_s=dt_s, limits=self._limits, breach_m=self._breach_m
         )
-        change = result.joints - last.motion.joints
-        speeds = change / dt_s if dt_s > 0 else np.zeros(piper.NUM_JOINTS)
         furthest_m = self._limits.max_gripper_speed_m_per_s * dt_s
         closest_m, widest_m = last.gripper_m - furthest_m, last.gripper_m + furthest_m
         gripper_m = min(max(intent.gripper_m, closest_m), widest_m)
-        self._last = _Commanded(now_s, Motion(result.joints, speeds), gripper_m)
+        self._last = _Commanded(now_s, last.motion.moved_to(result.joints, dt_s), gripper_m)
         off_track_rad = float(np.abs(result.joints - intent.joints).max())
         self._is_on_track = intent.mode == "action" and off_track_rad < _ON_TRACK_RAD
         return _sent(self._last, intent, result.reason)
@@ -221,7 +198,7 @@ class ArmController:
             segment = self._segment = self._planned(now_s, last, command)
         return _Intent(segment.joints_at(now_s), segment.gripper_m, "action", segment.reason)
 
-    def _planned(self, now_s: float, last: _Commanded, command: ActionInForce) -> _Segment:
+    def _planned(self, now_s: float, last: _Commanded, command: ActionInForce) -> JointSegment:
         origin, begin_s = self._origin(now_s, last, command)
         end_s = command.started_s + command.action_period_s
         change, cut = safety.clamped_action(command.action, self._limits)
@@ -232,12 +209,13 @@ class ArmController:
         furthest_rad = self._limits.max_speed_rad_per_s * (end_s - begin_s)
         share = min(1.0, furthest_rad / max(float(np.abs(way).max()), 1e-9))
         reasons = (cut, outside, safety.JOINT_SPEED if share < 1.0 else "")
-        return _Segment(
+        return JointSegment(
             key=command.key,
             begin_s=begin_s,
             end_s=end_s,
             origin=origin,
             goal=origin + share * way,
+            begin_speeds=last.motion.speeds,
             gripper_m=float(change[6]) * piper.GRIPPER_STROKE_M,
             reason=", ".join(text for text in reasons if text),
         )
@@ -252,7 +230,7 @@ class ArmController:
         be lost. Anything that held the arm back makes it begin at what was commanded.
         """
         previous = self._segment if self._is_on_track else None
-        if previous is not None and previous.is_followed_by(command, last.now_s):
+        if previous is not None and previous.is_followed_by(command.started_s, last.now_s):
             return previous.goal, min(previous.end_s, now_s)
         return last.motion.joints, min(max(command.started_s, last.now_s), now_s)
 
@@ -268,7 +246,7 @@ def _soft_start(now_s: float, measured: Sequence[float] | None) -> _Commanded | 
         return None
     joints = np.clip(measured[:6], piper.JOINT_LOWER_RAD, piper.JOINT_UPPER_RAD)
     gripper_m = min(max(measured[6], 0.0), piper.GRIPPER_STROKE_M)
-    return _Commanded(now_s, Motion(joints, np.zeros(piper.NUM_JOINTS)), gripper_m)
+    return _Commanded(now_s, Motion.at_rest(joints), gripper_m)
 
 
 def _holding(last: _Commanded, reason: str) -> _Intent:
@@ -290,6 +268,6 @@ def _refusal(command: ActionInForce, now_s: float) -> str:
         return safety.NOT_FINITE
     if now_s >= command.started_s + command.action_period_s:
         return "action is over"
-    if command.started_s > now_s + _CHAINING_S:
+    if command.started_s > now_s + CHAINING_S:
         return "action has not begun"
     return ""

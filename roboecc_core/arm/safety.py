@@ -24,6 +24,7 @@ ACTION_SIZE = "action size"
 JOINT_POSITION = "joint position"
 JOINT_SPEED = "joint speed"
 JOINT_ACCELERATION = "joint acceleration"
+JOINT_JERK = "joint jerk"
 WORKSPACE = "workspace"
 
 _ROUNDING = 1e-9  # rad or m; differences below it are arithmetic, not a breach
@@ -42,6 +43,8 @@ class Limits:
         max_speed_rad_per_s: of every joint; the motors accept up to 3.0.
         max_acceleration_rad_per_s2: of every joint when it speeds up; braking is never
             delayed.
+        max_jerk_rad_per_s3: how fast that acceleration may grow, of every joint; full
+            acceleration after 20 ms, which a 200 Hz loop spreads over four ticks.
         max_gripper_speed_m_per_s: change of the opening.
         max_translation_m: of one action.
         max_rotation_rad: of one action.
@@ -51,6 +54,7 @@ class Limits:
 
     max_speed_rad_per_s: float = 1.0
     max_acceleration_rad_per_s2: float = 10.0
+    max_jerk_rad_per_s3: float = 500.0
     max_gripper_speed_m_per_s: float = 0.2
     max_translation_m: float = 0.1
     max_rotation_rad: float = 0.5
@@ -93,10 +97,23 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """What was commanded last: joints `(6,)` rad and joint speeds `(6,)` rad/s."""
+    """What was commanded last, each `(6,)`: joints rad, speeds rad/s, accelerations rad/s2."""
 
     joints: Vector
     speeds: Vector
+    accelerations: Vector = dataclasses.field(default_factory=lambda: np.zeros(piper.NUM_JOINTS))
+
+    @classmethod
+    def at_rest(cls, joints: Vector) -> Motion:
+        """Return joints that do not move."""
+        return cls(joints, np.zeros(piper.NUM_JOINTS))
+
+    def moved_to(self, joints: Vector, dt_s: float) -> Motion:
+        """Return the motion after a command `dt_s` later; no time means no motion."""
+        if dt_s <= 0:
+            return Motion.at_rest(joints)
+        speeds = (joints - self.joints) / dt_s
+        return Motion(joints, speeds, (speeds - self.speeds) / dt_s)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +146,7 @@ def limited(
     inside = np.clip(wanted, piper.JOINT_LOWER_RAD, piper.JOINT_UPPER_RAD)
     reason = JOINT_POSITION if np.abs(inside - wanted).max() > _ROUNDING else ""
     change = inside - last.joints
-    share, cause = _share_in_time(change, last.speeds, dt_s, limits)
+    share, cause = _share_in_time(change, last, dt_s, limits)
     allowed = _share_in_workspace(last.joints, share * change, breach_m)
     if allowed < 1.0:
         cause = WORKSPACE
@@ -139,21 +156,22 @@ def limited(
     return Limited(last.joints + step, cause or reason)
 
 
-def _share_in_time(
-    change: Vector, speeds: Vector, dt_s: float, limits: Limits
-) -> tuple[float, str]:
+def _share_in_time(change: Vector, last: Motion, dt_s: float, limits: Limits) -> tuple[float, str]:
     """Return which part of `change` fits into `dt_s`, and what bounds it."""
     distance = np.abs(change)
     if distance.max() <= _ROUNDING:
         return 1.0, ""
-    gained = limits.max_acceleration_rad_per_s2 * dt_s
-    is_same_way = change * speeds > 0
-    ramp = np.where(is_same_way, np.abs(speeds), 0.0) + gained
-    by_speed = _share(limits.max_speed_rad_per_s * dt_s, distance)
-    by_ramp = _share(ramp * dt_s, distance)
-    if min(by_speed, by_ramp) == 1.0:
-        return 1.0, ""
-    return (by_speed, JOINT_SPEED) if by_speed <= by_ramp else (by_ramp, JOINT_ACCELERATION)
+    way = np.sign(change)
+    speeds, gains = np.maximum(way * last.speeds, 0.0), np.maximum(way * last.accelerations, 0.0)
+    most = limits.max_acceleration_rad_per_s2
+    grown = gains + limits.max_jerk_rad_per_s3 * dt_s
+    shares = {
+        JOINT_SPEED: _share(limits.max_speed_rad_per_s * dt_s, distance),
+        JOINT_ACCELERATION: _share((speeds + most * dt_s) * dt_s, distance),
+        JOINT_JERK: _share((speeds + grown * dt_s) * dt_s, distance),
+    }
+    cause = min(shares, key=shares.__getitem__)
+    return (1.0, "") if shares[cause] == 1.0 else (shares[cause], cause)
 
 
 def _share(allowed: Vector | float, distance: Vector) -> float:

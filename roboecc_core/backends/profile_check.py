@@ -22,7 +22,7 @@ from roboecc_core.planning.hardware import Device, step_seconds
 from roboecc_core.planning.structure import plan_step
 from roboecc_core.types import CloudSpan
 
-_REPEATS = 8
+_REPEATS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from roboecc_core.planning.hardware import Device, Efficiency
 from roboecc_core.planning.transformer import Stream
 
 Progress = Callable[[int, int], None]
-_REPEATS = 5
+_TURNS = 9
+_DECODES = 3
 _PEAK_SIDE, _PEAK_REPEATS = 2048, 4
 _COPY_BYTES = 1 << 28
 
@@ -100,7 +101,7 @@ def stack_chain(stack: Stack, dtype: str) -> LayerChain:
     if stack.phase == "decode":
         program = [
             Phase("prefill", 1, {"rows": context, "context": context}),
-            Phase("decode", _REPEATS, {"rows": 1, "context": context + _REPEATS // 2}),
+            Phase("decode", _DECODES, {"rows": 1, "context": context + _DECODES // 2 + 1}),
         ]
     layers = tuple(la for index in range(stack.depth) for la in stream.block_layers(index))
     tensors = {spec.name: spec for spec in stream.tensor_specs()}
@@ -113,11 +114,7 @@ def profile(
 ) -> tuple[Device, list[Sample]]:
     """Measure this machine and return it as a device, with the samples it was fitted to."""
     peak, bandwidth = _peak_flop_per_s(device, dtype), _bytes_per_s(device)
-    samples: list[Sample] = []
-    for done, stack in enumerate(STACKS, start=1):
-        samples += measure_stack(stack, device, dtype)
-        if progress:
-            progress(done, len(STACKS))
+    samples = measure_stacks(STACKS, device, dtype, progress)
     note = f"measured {time.strftime('%Y-%m-%d')} by 'roboecc profile'"
     threads = torch.get_num_threads()
     measured = Device(
@@ -173,29 +170,47 @@ def synchronize(device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def measure_stack(stack: Stack, device: torch.device, dtype: str) -> list[Sample]:
-    """Return one sample for each operation of a stack.
+def measure_stacks(
+    stacks: Sequence[Stack], device: torch.device, dtype: str, progress: Progress | None = None
+) -> list[Sample]:
+    """Return one sample for each operation of each stack.
 
-    The median over the blocks of a pass, and of the passes the least disturbed one.
+    The median over the blocks of a pass, and of the passes the least disturbed one. The stacks
+    take turns, so that what else the machine does for a while spoils one pass of each only.
     """
-    chain = stack_chain(stack, dtype)
-    segment = synthetic_segment(chain, device)
-    least: dict[str, float] = {}
-    for repeat in range(_REPEATS):
-        times: dict[str, list[float]] = {}
-        for phase, index, seconds in _run_layers(chain, segment, device):
-            if phase == stack.phase:
-                times.setdefault(_operation(chain.layers[index]), []).append(seconds)
-        if repeat:  # the first one warms up
-            for operation, found in times.items():
-                median = float(np.median(found))
-                least[operation] = min(median, least.get(operation, median))
-    samples = []
+    chains = [stack_chain(stack, dtype) for stack in stacks]
+    segments = [synthetic_segment(chain, device) for chain in chains]
+    least: list[dict[str, float]] = [{} for _ in stacks]
+    for turn in range(_TURNS):
+        for number, (stack, chain) in enumerate(zip(stacks, chains, strict=True)):
+            for operation, seconds in _medians(stack, chain, segments[number], device).items():
+                before = least[number].get(operation, seconds)
+                # the first turn warms up
+                least[number][operation] = seconds if turn <= 1 else min(seconds, before)
+            if progress:
+                progress(turn * len(stacks) + number + 1, _TURNS * len(stacks))
+    return [
+        sample
+        for stack, chain, found in zip(stacks, chains, least, strict=True)
+        for sample in _samples(stack, chain, found)
+    ]
+
+
+def _medians(
+    stack: Stack, chain: LayerChain, segment: Segment, device: torch.device
+) -> dict[str, float]:
+    times: dict[str, list[float]] = {}
+    for phase, index, seconds in _run_layers(chain, segment, device):
+        if phase == stack.phase:
+            times.setdefault(_operation(chain.layers[index]), []).append(seconds)
+    return {operation: float(np.median(found)) for operation, found in times.items()}
+
+
+def _samples(stack: Stack, chain: LayerChain, least: Mapping[str, float]) -> Iterator[Sample]:
     for layer in chain.layers[: len(least)]:
         cost = layer_cost(chain, layer, chain.program[-1])
         seconds = least[_operation(layer)]
-        samples.append(Sample(stack.phase, layer.kind, cost.flop, cost.moved_bytes, seconds))
-    return samples
+        yield Sample(stack.phase, layer.kind, cost.flop, cost.moved_bytes, seconds)
 
 
 def _operation(layer: Layer) -> str:

@@ -21,7 +21,7 @@ import torch
 from roboecc_core.backends.actions import UnnormaliseActions
 from roboecc_core.backends.dit_layers import DitEmbed, DitFinal
 from roboecc_core.backends.recording import Recording
-from roboecc_core.backends.transformer_blocks import Attention
+from roboecc_core.backends.transformer_blocks import Attention, Rotary
 from roboecc_core.backends.vision_towers import PatchEmbed
 from roboecc_core.data_plane.segment import LayerContext, LayerOperation, Segment, StepState
 from roboecc_core.errors import ConfigError
@@ -103,9 +103,10 @@ def _with_rounded_rotary(segment: Segment) -> Segment:
     operations = dict(segment.operations)
     for index, operation in operations.items():
         if isinstance(operation, Attention) and operation.rotary is not None:
-            rotary = copy.deepcopy(operation.rotary)
-            rotary.inv_freq = rotary.inv_freq.to(torch.bfloat16).float()
-            operations[index] = Attention(operation.spec, rotary=rotary, scale=operation.scale)
+            library: Any = copy.deepcopy(operation.rotary.library)
+            library.inv_freq = library.inv_freq.to(torch.bfloat16).float()
+            rounded = Rotary(library)
+            operations[index] = Attention(operation.spec, rotary=rounded, scale=operation.scale)
     return Segment(segment.chain, operations, device=segment.device, resident_bytes=0)
 
 

@@ -22,6 +22,7 @@ from roboecc_core.backends.transformer_blocks import (
     Expand,
     Norm,
     Qkv,
+    Rotary,
     Tensors,
 )
 from roboecc_core.data_plane.codec import torch_dtype
@@ -94,7 +95,7 @@ def _attention(layer: Layer) -> nn.Module:
         num_attention_heads=shape.num_heads,
         max_position_embeddings=_MAX_POSITIONS,
     )
-    return Attention(shape, rotary=LlamaRotaryEmbedding(config))
+    return Attention(shape, rotary=Rotary(LlamaRotaryEmbedding(config)))
 
 
 class _Scale(nn.Module):

@@ -56,6 +56,28 @@ class FusedQkv(nn.Module):
         return tuple(part.contiguous() for part in self.qkv(normed).chunk(3, dim=-1))
 
 
+class Rotary(nn.Module):
+    """A library's rotary embedding for a run of positions, which all blocks of a pass share.
+
+    Attributes:
+        library: maps values of the right dtype and positions `(1, rows)` to cos and sin.
+    """
+
+    def __init__(self, library: nn.Module) -> None:
+        super().__init__()
+        self.library = library
+        self._last: tuple[tuple[int, int, torch.dtype], Tensors] | None = None
+
+    def forward(self, like: torch.Tensor, start: int, rows: int) -> Tensors:
+        """Return cos and sin `(1, 1, rows, head_dim)` of positions from `start` on."""
+        key = (start, rows, like.dtype)
+        if self._last is None or self._last[0] != key:
+            positions = torch.arange(start, start + rows, device=like.device)
+            cos, sin = self.library(like, positions.unsqueeze(0))
+            self._last = (key, (cos.unsqueeze(1), sin.unsqueeze(1)))
+        return self._last[1]
+
+
 class Attention(nn.Module):
     """Scaled dot-product attention; it has no weights but may own a KV cache.
 
@@ -70,7 +92,7 @@ class Attention(nn.Module):
     """
 
     def __init__(
-        self, spec: AttentionSpec, *, rotary: nn.Module | None = None, scale: float | None = None
+        self, spec: AttentionSpec, *, rotary: Rotary | None = None, scale: float | None = None
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -102,13 +124,11 @@ class Attention(nn.Module):
 
 
 def _turned(
-    rotary: nn.Module, context: LayerContext, queries: torch.Tensor, keys: torch.Tensor
+    rotary: Rotary, context: LayerContext, queries: torch.Tensor, keys: torch.Tensor
 ) -> Tensors:
     """Turn queries and keys by their positions, which go on from this layer's cache."""
-    past = context.cache.get("k")
-    start = 0 if past is None else past.shape[2]
-    positions = torch.arange(start, start + queries.shape[2], device=queries.device)
-    cos, sin = (t.unsqueeze(1) for t in rotary(keys, positions.unsqueeze(0)))
+    start = context.cache["k"].shape[2] if "k" in context.cache else 0
+    cos, sin = rotary(keys, start, queries.shape[2])
     return (
         queries * cos + _rotate_half(queries) * sin,
         keys * cos + _rotate_half(keys) * sin,

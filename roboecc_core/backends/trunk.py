@@ -23,7 +23,14 @@ from transformers.models.llama.modeling_llama import (
 
 from roboecc_core.backends.checkpoint import Source
 from roboecc_core.backends.openvla_layers import EmbedPrompt, FuseAndProject, LastRows
-from roboecc_core.backends.transformer_blocks import AddProjected, Attention, Expand, Norm, Qkv
+from roboecc_core.backends.transformer_blocks import (
+    AddProjected,
+    Attention,
+    Expand,
+    Norm,
+    Qkv,
+    Rotary,
+)
 from roboecc_core.backends.vision_towers import Built, build_tower_layer
 from roboecc_core.planning.openvla import OpenVlaStructure
 from roboecc_core.planning.structure import Layer
@@ -141,9 +148,8 @@ class Trunk:
         return AddProjected(mlp.down_proj), {"projection.weight": source}
 
     @functools.cached_property
-    def _rotary(self) -> nn.Module:
-        rotary: nn.Module = LlamaRotaryEmbedding(self.text)
-        return rotary
+    def _rotary(self) -> Rotary:
+        return Rotary(LlamaRotaryEmbedding(self.text))
 
 
 def llama_config(config: Mapping[str, Any], *, rms_norm_eps: float) -> LlamaConfig:

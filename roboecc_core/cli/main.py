@@ -10,7 +10,16 @@ from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from roboecc_core.cli import bench, check_split, models, plan, profile, reproduce, serve
+from roboecc_core.cli import (
+    bench,
+    check_split,
+    fake_piper,
+    models,
+    plan,
+    profile,
+    reproduce,
+    serve,
+)
 from roboecc_core.errors import ConfigError, RoboEccError
 
 _GLUE_GROUP = "roboecc.verbs"
@@ -27,6 +36,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.command("serve")(serve.serve)
+    app.command("fake-piper")(fake_piper.fake_piper)
     app.command("plan")(plan.plan)
     app.command("check-split")(check_split.check_split)
     app.command("reproduce")(reproduce.reproduce)

@@ -18,7 +18,7 @@ from roboecc_core.backends.profiling import (  # noqa: E402
     STACKS,
     Sample,
     fit,
-    measure_stack,
+    measure_stacks,
     stack_chain,
 )
 from roboecc_core.backends.synthetic import synthetic_inputs, synthetic_segment  # noqa: E402
@@ -94,10 +94,10 @@ def test_flop_of_a_real_openvla_step_are_within_1_percent_of_torch_s_counter(nan
 @pytest.mark.parametrize("index", range(3), ids=("openvla", "cogact", "mlp"))
 def test_flop_of_small_models_are_within_1_percent_of_torch_s_counter(index):
     chain = small_models("float32")[index]
-    meta = torch.device("meta")
-    segment = synthetic_segment(chain, meta)
+    cpu = torch.device("cpu")
+    segment = synthetic_segment(chain, cpu)
     with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-        counted = flop_of_step(chain, segment, synthetic_inputs(chain, meta))
+        counted = flop_of_step(chain, segment, synthetic_inputs(chain, cpu))
     assert chain_costs(chain).step_flop.sum() == pytest.approx(counted, rel=0.01)
 
 
@@ -109,7 +109,7 @@ def test_measure_steps_runs_a_whole_step_of_any_chain():
 
 def test_profile_measures_seven_layers_a_stack():
     stack = STACKS[9]
-    samples = measure_stack(stack, torch.device("cpu"), "float32")
+    samples = measure_stacks([stack], torch.device("cpu"), "float32")
     assert len(samples) == 7
     assert all(sample.seconds > 0 for sample in samples)
     assert stack_chain(stack, "float32").num_layers == 7 * stack.depth

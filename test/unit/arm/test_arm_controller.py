@@ -79,6 +79,17 @@ def test_tick_loses_no_motion_between_actions_when_ticks_miss_their_ends(control
     np.testing.assert_allclose(moved, expected, atol=3e-4)
 
 
+def test_tick_meets_the_next_chunk_without_a_step_of_speed(controller):
+    tick_s, changes = 0.005, ((0.008, 0, 0, 0, 0, 0, 1), (0.005, 0.002, 0, 0, 0, 0.02, 1))
+    joints = []
+    for tick in range(1, 41):
+        index = (tick - 1) // 20
+        acting = action(index, change=changes[index], started_s=index * PERIOD_S)
+        joints.append(controller.tick(tick * tick_s, None, acting).joints)
+    accelerations = np.diff(np.array(joints), n=2, axis=0) / tick_s**2
+    assert np.abs(accelerations).max() <= LIMITS.max_acceleration_rad_per_s2 + 1e-6
+
+
 def test_tick_starts_a_new_chunk_from_what_was_commanded_when_it_interrupts(controller):
     forward = (0.02, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
     controller.tick(0.0, None, action(1, change=forward))

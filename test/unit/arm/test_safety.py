@@ -52,6 +52,24 @@ def test_limited_reverses_no_faster_than_it_starts():
     np.testing.assert_allclose(result.joints - READY, np.full(6, -10.0 * 0.05 * 0.05))
 
 
+def test_limited_never_speeds_up_or_jerks_more_than_allowed_at_200_hz():
+    last, dt_s, reasons = Motion.at_rest(READY), 0.005, set()
+    wanted = READY + np.array([0.3, -0.2, 0.1, 0.0, 0.05, -0.3])
+    for _ in range(120):
+        result = safety.limited(wanted, last, dt_s=dt_s, limits=LIMITS, breach_m=no_breach)
+        moved = last.moved_to(result.joints, dt_s)
+        way = np.sign(moved.speeds)
+        gained = way * moved.accelerations
+        assert gained.max() <= LIMITS.max_acceleration_rad_per_s2 * (1 + 1e-6)
+        growth = gained - np.maximum(way * last.accelerations, 0.0)
+        assert growth.max() <= LIMITS.max_jerk_rad_per_s3 * dt_s * (1 + 1e-6)
+        assert np.abs(moved.speeds).max() <= LIMITS.max_speed_rad_per_s * (1 + 1e-6)
+        reasons.add(result.reason)
+        last = moved
+    np.testing.assert_allclose(last.joints, wanted, atol=1e-9)
+    assert {safety.JOINT_JERK, safety.JOINT_ACCELERATION, safety.JOINT_SPEED} <= reasons
+
+
 def test_limited_stops_at_a_joint_limit():
     wanted = READY.copy()
     wanted[4] = math.radians(75.0)

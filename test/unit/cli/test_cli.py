@@ -140,7 +140,7 @@ def test_models_show_adds_up_to_the_whole_model():
 def test_help_of_every_verb_has_an_example():
     app = cli.build_app()
     verbs = ("serve", "models", "plan", "reproduce", "profile", "bench", "check-split")
-    for verb in (*verbs, "demo", "up"):
+    for verb in (*verbs, "demo", "up", "fake-piper"):
         result = CliRunner().invoke(app, [verb, "--help"])
         assert result.exit_code == 0
         assert f"roboecc {verb}" in result.stdout.split("Options")[0].replace("Usage: roboecc", "")
