@@ -31,7 +31,7 @@ _SINGLE_NAME = "model.safetensors"
 _STATISTICS_NAME = "dataset_statistics.json"
 _WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 # Numbers looked at together for NaN: what a check takes beside the weights stays small.
-_CHECKED_AT_ONCE = 1 << 22
+_CHECKED_AT_ONCE = 1 << 18
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

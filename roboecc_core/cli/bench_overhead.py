@@ -22,8 +22,9 @@ from roboecc_core.types import CloudSpan
 
 if TYPE_CHECKING:
     from roboecc_core.backends.catalog import OpenedModel
-    from roboecc_core.data_plane.edge_session import EdgeSession
+    from roboecc_core.data_plane.edge_session import EdgeSession, StepRecord
     from roboecc_core.data_plane.transport.zenoh import ZenohTransport
+    from roboecc_core.reports.overhead import Round
 
 _STEP_TIMEOUT_S = 120.0
 _START_TIMEOUT_S = 120.0
@@ -61,12 +62,12 @@ class _Tape:
 
 def overhead(
     model: Annotated[
-        str, typer.Option(help="Model or checkpoint folder; medium = random weights, ~300 ms.")
+        str, typer.Option(help="Model or checkpoint folder; medium = random weights, ~700 ms.")
     ] = "medium",
     span: Annotated[
         str, typer.Option(help="Cloud span a:b; empty = from the middle block of the decoder.")
     ] = "",
-    runs: Annotated[int, typer.Option(min=3, help="How often to measure each.")] = 30,
+    runs: Annotated[int, typer.Option(min=3, help="How often to measure each.")] = 20,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     *,
@@ -78,7 +79,7 @@ def overhead(
     overhead = split - wire - unsplit, in percent of unsplit, with the 95 % interval of its
     median. One torch thread a process.
 
-    Example: `roboecc bench overhead --runs 30`
+    Example: `roboecc bench overhead --runs 20`
     """
     from roboecc_core.backends.bench_models import medium_checkpoint
     from roboecc_core.backends.catalog import open_model, use_threads
@@ -115,7 +116,7 @@ def _measure(name: str, opened: OpenedModel, span: CloudSpan, runs: int) -> dict
     from roboecc_core.backends.split_check import made_up_inputs
     from roboecc_core.data_plane.edge_session import EdgeSession
     from roboecc_core.data_plane.segment import StepState
-    from roboecc_core.reports.overhead import interval95, measure
+    from roboecc_core.reports.overhead import measure
 
     chain = opened.model.chain
     inputs = made_up_inputs(chain, seed=0)
@@ -130,31 +131,45 @@ def _measure(name: str, opened: OpenedModel, span: CloudSpan, runs: int) -> dict
         tape = _Tape(stack.enter_context(_far_end(serve, [])))
         session = EdgeSession(own, tape, model_id=opened.model_id)
         numbers = itertools.count(1)
+        records: list[StepRecord] = []
 
         def split() -> None:
             tape.rewind()
             deadline_s = time.monotonic() + _STEP_TIMEOUT_S
             state = StepState(dict(inputs))
-            session.step(next(numbers), state, span, codec="raw", deadline_s=deadline_s)
+            number = next(numbers)
+            records.append(session.step(number, state, span, codec="raw", deadline_s=deadline_s))
 
         _say_hello(session)
         split()
         sizes = [str(size) for size in tape.answer_sizes]
         echo = stack.enter_context(_far_end(["roboecc_core.cli.bench_echo"], sizes))
         rounds = measure(lambda: unsplit.run(inputs), split, _wire(tape, echo), runs=runs)
-    overheads = [each.overhead_percent for each in rounds]
     return {
         "model": chain.model,
         "span": [span.start, span.stop],
+        **_figures(rounds),
+        "stage_ms": {
+            name: 1e3 * statistics.median(getattr(record, f"{name}_s") for record in records)
+            for name in ("edge", "encode", "network", "cloud", "decode")
+        },
+        "round_trips": len(tape.requests),
+        "bytes_up": sum(map(len, tape.requests)),
+        "bytes_down": sum(tape.answer_sizes),
+    }
+
+
+def _figures(rounds: list[Round]) -> dict[str, Any]:
+    from roboecc_core.reports.overhead import interval95
+
+    overheads = [each.overhead_percent for each in rounds]
+    return {
         "unsplit_ms": 1e3 * statistics.median(each.unsplit_s for each in rounds),
         "split_ms": 1e3 * statistics.median(each.split_s for each in rounds),
         "wire_ms": 1e3 * statistics.median(each.wire_s for each in rounds),
         "overhead_percent": statistics.median(overheads),
         "interval95": list(interval95(overheads)),
-        "runs": runs,
-        "round_trips": len(tape.requests),
-        "bytes_up": sum(map(len, tape.requests)),
-        "bytes_down": sum(tape.answer_sizes),
+        "runs": len(rounds),
     }
 
 
