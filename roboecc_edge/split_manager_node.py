@@ -9,9 +9,10 @@ import math
 import sys
 from typing import Any
 
+from roboecc_core.backends.chains import chain_of
 from roboecc_core.control_plane.split_manager import Candidate, SplitManager
 from roboecc_core.errors import ConfigError
-from roboecc_core.planning.selection import chain_of, parse_spans
+from roboecc_core.planning.selection import parse_spans
 from roboecc_core.planning.structure import plan_step
 from roboecc_msgs.srv import SetSpan
 from roboecc_ros import conversions, parameters, qos

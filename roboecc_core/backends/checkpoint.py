@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 import xxhash
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from roboecc_core.backends.checkpoint_files import SafetensorsFile, TensorFile, TorchFile
 from roboecc_core.errors import CheckpointError
 from roboecc_core.planning.structure import LayerChain
 
@@ -28,6 +28,10 @@ MANIFEST_NAME = "roboecc_manifest.json"
 _MANIFEST_FORMAT = 1
 _INDEX_NAME = "model.safetensors.index.json"
 _SINGLE_NAME = "model.safetensors"
+_STATISTICS_NAME = "dataset_statistics.json"
+_WEIGHT_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+# Numbers looked at together for NaN: what a check takes beside the weights stays small.
+_CHECKED_AT_ONCE = 1 << 18
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,7 +44,14 @@ class Source:
 
 
 class CheckpointFolder:
-    """Read access to `config.json` and (sharded) safetensors in one folder.
+    """Read access to a folder's config and tensors, in any of the public layouts.
+
+    * `model.safetensors`, or shards with `model.safetensors.index.json`;
+    * one `checkpoints/*.pt` (CogACT);
+    * beside either, `<part>--<anything>.pt` (OpenVLA-OFT), whose keys get `<part>.` in front.
+
+    `config` is config.json, with dataset_statistics.json as its `norm_stats` where there is
+    such a file.
 
     Raises:
         CheckpointError: the folder or a file in it is missing or damaged; names the file.
@@ -54,7 +65,13 @@ class CheckpointFolder:
             )
         self.folder = folder
         self.config = read_json(folder / "config.json")
+        if (folder / _STATISTICS_NAME).exists():
+            self.config["norm_stats"] = read_json(folder / _STATISTICS_NAME)
         self._file_of_key = self._index()
+
+    def keys(self) -> list[str]:
+        """Return the names of all tensors."""
+        return list(self._file_of_key)
 
     def tensor(self, source: Source) -> torch.Tensor:
         """Return one tensor in the file's dtype, sharing the mapped file where it can.
@@ -64,35 +81,40 @@ class CheckpointFolder:
         """
         file = self._file_of_key.get(source.key)
         if file is None:
+            files = sorted({file.path.name for file in self._file_of_key.values()})
             raise CheckpointError(
-                f"checkpoint {str(self.folder)!r} has no tensor {source.key!r}; it is another "
-                "model's, or incomplete"
+                f"checkpoint {str(self.folder)!r} ({', '.join(files)}) has no tensor "
+                f"{source.key!r}; it is another model's, or incomplete"
             )
-        try:
-            with safe_open(str(file), framework="pt") as reader:
-                tensor: torch.Tensor = reader.get_tensor(source.key)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(
-                f"cannot read tensor {source.key!r} from {str(file)!r}: {error}; the file is "
-                "missing or damaged, fetch it again"
-            ) from error
+        tensor = file.tensor(source.key)
         return tensor.chunk(source.of, dim=0)[source.part] if source.of > 1 else tensor
 
-    def _index(self) -> dict[str, Path]:
+    def _index(self) -> dict[str, TensorFile]:
+        parts = {
+            key: file
+            for path in sorted(self.folder.glob("*--*.pt"))
+            for file in (TorchFile(path, prefix=f"{path.name.partition('--')[0]}."),)
+            for key in file.keys()  # noqa: SIM118  a file, not a dict
+        }
+        return self._whole() | parts
+
+    def _whole(self) -> dict[str, TensorFile]:
         index = self.folder / _INDEX_NAME
         if index.exists():
             weight_map = read_json(index).get("weight_map")
             if not isinstance(weight_map, dict):
                 raise CheckpointError(f"{str(index)!r} has no 'weight_map'; fetch it again")
-            return {key: self.folder / str(name) for key, name in weight_map.items()}
-        single = self.folder / _SINGLE_NAME
-        try:
-            with safe_open(str(single), framework="pt") as reader:
-                return dict.fromkeys(reader.keys(), single)
-        except (SafetensorError, OSError) as error:
+            shards = {n: SafetensorsFile(self.folder / str(n)) for n in set(weight_map.values())}
+            return {key: shards[name] for key, name in weight_map.items()}
+        torch_files = sorted((self.folder / "checkpoints").glob("*.pt"))
+        if len(torch_files) > 1:
             raise CheckpointError(
-                f"cannot open {str(single)!r}: {error}; expected a safetensors file"
-            ) from error
+                f"{str(self.folder / 'checkpoints')!r} holds {[f.name for f in torch_files]}; "
+                "leave one of them there"
+            )
+        single = self.folder / _SINGLE_NAME
+        file: TensorFile = TorchFile(torch_files[0]) if torch_files else SafetensorsFile(single)
+        return dict.fromkeys(file.keys(), file)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -116,7 +138,7 @@ def load_parameters(
     """Give a module built on the meta device its parameters, in the file's dtype.
 
     Raises:
-        CheckpointError: a tensor is missing, damaged, of another shape or not finite.
+        CheckpointError: a tensor is missing, damaged, of another shape or dtype, or not finite.
     """
     expected = dict(module.named_parameters())
     values = {}
@@ -127,7 +149,12 @@ def load_parameters(
                 f"tensor {source.key!r} in {str(folder.folder)!r} has shape "
                 f"{tuple(value.shape)}, config.json implies {tuple(expected[name].shape)}"
             )
-        if not torch.isfinite(value).all():
+        if value.dtype not in _WEIGHT_DTYPES:
+            raise CheckpointError(
+                f"tensor {source.key!r} in {str(folder.folder)!r} is {value.dtype}, expected one "
+                f"of {', '.join(map(str, _WEIGHT_DTYPES))}"
+            )
+        if not _is_finite(value):
             raise CheckpointError(
                 f"tensor {source.key!r} in {str(folder.folder)!r} holds NaN or infinity; "
                 "the checkpoint is damaged"
@@ -135,6 +162,11 @@ def load_parameters(
         values[name] = nn.Parameter(value, requires_grad=False)
     module.load_state_dict(values, assign=True)
     return module
+
+
+def _is_finite(value: torch.Tensor) -> bool:
+    parts = torch.split(value.reshape(-1), _CHECKED_AT_ONCE)
+    return all(bool(torch.isfinite(part).all()) for part in parts)
 
 
 def layer_digest(module: nn.Module) -> str:

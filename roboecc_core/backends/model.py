@@ -21,6 +21,7 @@ from roboecc_core.backends.checkpoint import (
     layer_digest,
     load_parameters,
 )
+from roboecc_core.data_plane.codec import torch_dtype
 from roboecc_core.data_plane.segment import Segment
 from roboecc_core.errors import CheckpointError
 from roboecc_core.planning.structure import LayerChain
@@ -70,10 +71,11 @@ def load_segment(
     manifest: Manifest,
     *,
     device: torch.device,
-    dtype: torch.dtype,
     progress: Progress | None = None,
 ) -> Segment:
     """Load exactly these layers, check each against the manifest, move it to the device.
+
+    A layer's weights get the dtype that the chain declares for them.
 
     Raises:
         CheckpointError: a layer is missing, damaged, or not the manifest's.
@@ -93,6 +95,8 @@ def load_segment(
                 "differs from its manifest; the checkpoint was changed or damaged: fetch it "
                 "again, or write the manifest again with 'roboecc models digest'"
             )
+        weights = model.chain.layers[index].weights
+        dtype = torch_dtype(weights[0].dtype) if weights else None
         operation = module.to(device=device, dtype=dtype).eval()
         resident_bytes += sum(p.numel() * p.element_size() for p in operation.parameters())
         operations[index] = operation

@@ -1,23 +1,20 @@
 # Copyright 2026 the RoboECC developers
 # SPDX-License-Identifier: Apache-2.0
-"""The layers of OpenVLA that are not transformer blocks: projector, embedding, head, bins."""
+"""The layers of OpenVLA's kin that are not transformer blocks: projector, embedding, head."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
 
 from roboecc_core.backends.transformer_blocks import Tensors
 from roboecc_core.data_plane.segment import LayerContext
-from roboecc_core.errors import CheckpointError, ConfigError
 from roboecc_core.planning.openvla import VisionTower
+
+_STOP_TOKEN = 2
 
 
 class FuseAndProject(nn.Module):
@@ -52,7 +49,66 @@ class EmbedPrompt(nn.Module):
             return (self.table(tokens[context.iteration].reshape(1, 1)),)
         projected, prompt_ids = tensors
         text = self.table(prompt_ids)
-        return (torch.cat((text[:, :1], projected, text[:, 1:]), dim=1),)
+        patches = projected.reshape(1, -1, projected.shape[-1])  # of all images, in order
+        return (torch.cat((text[:, :1], patches, text[:, 1:]), dim=1),)
+
+
+class EmbedSlots(nn.Module):
+    """The decoder's input under a continuous head.
+
+    Prefill: the first token, image patches, the robot's state, the prompt, then, with slots,
+    empty positions and a stop token (OpenVLA-OFT). Decode: the <ACT> token (VOTE).
+    """
+
+    def __init__(self, vocab_size: int, width: int, *, slots: int, act_token: int) -> None:
+        super().__init__()
+        self.slots = slots
+        self.act_token = act_token
+        self.table = nn.Embedding(vocab_size, width)
+
+    def forward(self, context: LayerContext, *tensors: torch.Tensor) -> Tensors:
+        """Return `(1, rows, width)`; reads `projected`, `prompt_ids` and maybe the state."""
+        if context.phase == "decode":
+            return (self.table.weight[self.act_token].reshape(1, 1, -1),)
+        projected, prompt_ids, *state = tensors
+        text = self.table(prompt_ids)
+        patches = projected.reshape(1, -1, projected.shape[-1])
+        parts = [text[:, :1], patches, *(s.unsqueeze(1) for s in state), text[:, 1:]]
+        if self.slots:
+            stop = self.table.weight[_STOP_TOKEN].reshape(1, 1, -1)
+            parts += [text.new_zeros(1, self.slots, text.shape[-1]), stop]
+        return (torch.cat(parts, dim=1),)
+
+
+class StateToken(nn.Module):
+    """The robot's own state as one token of the decoder."""
+
+    def __init__(self, state_dim: int, width: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(state_dim, width)
+        self.fc2 = nn.Linear(width, width)
+
+    def forward(self, _context: LayerContext, state: torch.Tensor) -> Tensors:
+        """Map `(1, state_dim)` to `(1, width)`."""
+        return (self.fc2(functional.gelu(self.fc1(state.to(self.fc1.weight.dtype)))),)
+
+
+class LastRows(nn.Module):
+    """The final norm on the last rows of a pass; a later pass appends its rows."""
+
+    def __init__(self, norm: nn.Module, num_rows: int, *, behind: int = 0) -> None:
+        super().__init__()
+        self.norm = norm
+        self.num_rows = num_rows
+        self.behind = behind
+
+    def forward(
+        self, _context: LayerContext, hidden: torch.Tensor, before: torch.Tensor | None = None
+    ) -> Tensors:
+        """Map `(1, rows, width)` to `(1, features, width)`."""
+        end = hidden.shape[1] - self.behind
+        features = self.norm(hidden[:, end - self.num_rows : end])
+        return (features if before is None else torch.cat((before, features), dim=1),)
 
 
 class NextToken(nn.Module):
@@ -76,64 +132,3 @@ class NextToken(nn.Module):
             chosen = tokens.clone()
         chosen[position] = logits[0].argmax()
         return logits, chosen
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ActionStatistics:
-    """How a checkpoint's bins become physical units.
-
-    Attributes:
-        num_bins: edges of the bins over [-1, 1]; there is one centre fewer.
-        low, high: q01 and q99 of each dimension, `(7,)`.
-        mask: False where the normalised value is already the physical one (the gripper).
-    """
-
-    num_bins: int
-    low: npt.NDArray[np.float64]
-    high: npt.NDArray[np.float64]
-    mask: npt.NDArray[np.bool_]
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any], unnorm_key: str) -> ActionStatistics:
-        """Read `norm_stats[unnorm_key]`; a lone set needs no key.
-
-        Raises:
-            ConfigError: the key is unknown; lists the known ones.
-            CheckpointError: the statistics lack a field.
-        """
-        known = config.get("norm_stats") or {}
-        if not unnorm_key and len(known) == 1:
-            (unnorm_key,) = known
-        if unnorm_key not in known:
-            raise ConfigError(
-                f"unnorm_key is {unnorm_key!r}; this checkpoint knows {sorted(known)}"
-            )
-        try:
-            action = known[unnorm_key]["action"]
-            low, high = (np.asarray(action[q], np.float64) for q in ("q01", "q99"))
-            mask = np.asarray(action.get("mask", [True] * len(low)), np.bool_)
-            return cls(int(config.get("n_action_bins", 256)), low, high, mask)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"norm_stats[{unnorm_key!r}] is damaged: {error!r}") from error
-
-    def physical(self, bins: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Map bin indices `(7,)`, clipped to the known ones, to actions `(7,)`."""
-        edges = np.linspace(-1.0, 1.0, self.num_bins)
-        centres = (edges[:-1] + edges[1:]) / 2.0
-        normalised = centres[np.clip(bins, 0, len(centres) - 1)]
-        physical = 0.5 * (normalised + 1) * (self.high - self.low) + self.low
-        return np.where(self.mask, physical, normalised)
-
-
-class DetokenizeActions(nn.Module):
-    """Token ids to physical units: the vocabulary ends with the bins, in falling order."""
-
-    def __init__(self, end_of_bins: int, statistics: ActionStatistics) -> None:
-        super().__init__()
-        self.end_of_bins = end_of_bins
-        self.statistics = statistics
-
-    def forward(self, _context: LayerContext, tokens: torch.Tensor) -> Tensors:
-        """Map `(7,)` token ids to `(1, 7)` float64 actions."""
-        actions = self.statistics.physical(self.end_of_bins - tokens.cpu().numpy() - 1)
-        return (torch.from_numpy(actions).unsqueeze(0).to(tokens.device),)

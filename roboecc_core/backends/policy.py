@@ -28,7 +28,7 @@ class Deployment:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PolicyStep:
-    """What one step gave."""
+    """What one step gave; `tokens` is empty where a model's actions are no tokens."""
 
     chunk: ActionChunk
     timing: StepTiming
@@ -123,5 +123,5 @@ class EdgePolicy:
             age_s=capture_age_s + total_s,
             valid_for_s=self._valid_for_s,
         )
-        tokens = tuple(state.tensors["tokens"].tolist())
+        tokens = tuple(state.tensors["tokens"].tolist()) if "tokens" in state.tensors else ()
         return PolicyStep(chunk, timing, tuple(record.exchanges), tokens)

@@ -22,6 +22,7 @@ from roboecc_core.backends.transformer_blocks import (
     Expand,
     Norm,
     Qkv,
+    Rotary,
     Tensors,
 )
 from roboecc_core.data_plane.codec import torch_dtype
@@ -88,13 +89,13 @@ def _attention(layer: Layer) -> nn.Module:
     shape = layer.attention
     assert shape is not None  # noqa: S101  every layer of this name is an attention
     if not shape.cache_width:
-        return Attention(head_dim=shape.head_dim)
+        return Attention(shape)
     config = LlamaConfig(
         hidden_size=shape.num_heads * shape.head_dim,
         num_attention_heads=shape.num_heads,
         max_position_embeddings=_MAX_POSITIONS,
     )
-    return Attention(head_dim=shape.head_dim, rotary=LlamaRotaryEmbedding(config))
+    return Attention(shape, rotary=Rotary(LlamaRotaryEmbedding(config)))
 
 
 class _Scale(nn.Module):

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from roboecc_core.data_plane.segment import LayerContext
+from roboecc_core.planning.structure import Attention as AttentionSpec
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -43,62 +44,104 @@ class Qkv(nn.Module):
         return self.q(normed), self.k(normed), self.v(normed)
 
 
+class FusedQkv(nn.Module):
+    """The three projections as one map, whose result is cut in three."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(width, 3 * width)
+
+    def forward(self, _context: LayerContext, normed: torch.Tensor) -> Tensors:
+        """Map `(batch, rows, width)` to queries, keys and values of the same shape."""
+        return tuple(part.contiguous() for part in self.qkv(normed).chunk(3, dim=-1))
+
+
+class Rotary(nn.Module):
+    """A library's rotary embedding for a run of positions, which all blocks of a pass share.
+
+    Attributes:
+        library: maps values of the right dtype and positions `(1, rows)` to cos and sin.
+    """
+
+    def __init__(self, library: nn.Module) -> None:
+        super().__init__()
+        self.library = library
+        self._last: tuple[tuple[int, int, torch.dtype], Tensors] | None = None
+
+    def forward(self, like: torch.Tensor, start: int, rows: int) -> Tensors:
+        """Return cos and sin `(1, 1, rows, head_dim)` of positions from `start` on."""
+        key = (start, rows, like.dtype)
+        if self._last is None or self._last[0] != key:
+            positions = torch.arange(start, start + rows, device=like.device)
+            cos, sin = self.library(like, positions.unsqueeze(0))
+            self._last = (key, (cos.unsqueeze(1), sin.unsqueeze(1)))
+        return self._last[1]
+
+
 class Attention(nn.Module):
     """Scaled dot-product attention; it has no weights but may own a KV cache.
 
     With `rotary`, keys and queries are turned by their position, which is the number of
     rows already in this layer's cache. So the cache needs no index and no re-basing when
     a side holds only some of the blocks.
+
+    Args:
+        spec: heads, mask and cache, as the chain declares them.
+        rotary: positions; None = the tensors carry them already.
+        scale: of the products; None = one over the root of the head's size.
     """
 
-    def __init__(self, *, head_dim: int, rotary: nn.Module | None = None) -> None:
+    def __init__(
+        self, spec: AttentionSpec, *, rotary: Rotary | None = None, scale: float | None = None
+    ) -> None:
         super().__init__()
-        self.head_dim = head_dim
+        self.spec = spec
         self.rotary = rotary
+        self.scale = spec.head_dim**-0.5 if scale is None else scale
 
     def forward(
         self, context: LayerContext, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor
     ) -> Tensors:
         """Return the context `(1, rows, heads * head_dim)`."""
         queries, keys, values = (self._heads(t) for t in (q, k, v))
-        is_causal = False
         if self.rotary is not None:
-            queries, keys, values = _with_past(self.rotary, context, queries, keys, values)
-            is_causal = queries.shape[2] > 1
+            queries, keys = _turned(self.rotary, context, queries, keys)
+        if self.spec.cache_width:
+            keys, values = _with_past(context, keys, values)
         attended = functional.scaled_dot_product_attention(
             queries,
             keys,
             values,
-            is_causal=is_causal,
-            scale=self.head_dim**-0.5,
+            is_causal=self.spec.is_causal and queries.shape[2] > 1,
+            scale=self.scale,
             enable_gqa=queries.shape[1] != keys.shape[1],
         )
         rows = attended.transpose(1, 2).contiguous()
         return (rows.reshape(*q.shape[:-1], -1),)
 
     def _heads(self, flat: torch.Tensor) -> torch.Tensor:
-        return flat.view(*flat.shape[:-1], -1, self.head_dim).transpose(1, 2)
+        return flat.view(*flat.shape[:-1], -1, self.spec.head_dim).transpose(1, 2)
 
 
-def _with_past(
-    rotary: nn.Module,
-    context: LayerContext,
-    queries: torch.Tensor,
-    keys: torch.Tensor,
-    values: torch.Tensor,
+def _turned(
+    rotary: Rotary, context: LayerContext, queries: torch.Tensor, keys: torch.Tensor
 ) -> Tensors:
-    """Turn queries and keys by their positions and put what came before in front of them."""
-    past = context.cache.get("k")
-    start = 0 if past is None else past.shape[2]
-    positions = torch.arange(start, start + queries.shape[2], device=queries.device)
-    cos, sin = (t.unsqueeze(1) for t in rotary(values, positions.unsqueeze(0)))
-    queries = queries * cos + _rotate_half(queries) * sin
-    keys = keys * cos + _rotate_half(keys) * sin
-    if past is not None:
-        keys = torch.cat((past, keys), dim=2)
+    """Turn queries and keys by their positions, which go on from this layer's cache."""
+    start = context.cache["k"].shape[2] if "k" in context.cache else 0
+    cos, sin = rotary(keys, start, queries.shape[2])
+    return (
+        queries * cos + _rotate_half(queries) * sin,
+        keys * cos + _rotate_half(keys) * sin,
+    )
+
+
+def _with_past(context: LayerContext, keys: torch.Tensor, values: torch.Tensor) -> Tensors:
+    """Put what came before in front of keys and values, and remember both."""
+    if "k" in context.cache:
+        keys = torch.cat((context.cache["k"], keys), dim=2)
         values = torch.cat((context.cache["v"], values), dim=2)
     context.cache["k"], context.cache["v"] = keys, values
-    return queries, keys, values
+    return keys, values
 
 
 def _rotate_half(x: torch.Tensor) -> torch.Tensor:

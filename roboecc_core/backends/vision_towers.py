@@ -28,6 +28,7 @@ from roboecc_core.backends.transformer_blocks import (
 )
 from roboecc_core.data_plane.segment import LayerContext
 from roboecc_core.planning.openvla import PATCH_SIZE_PX, VisionTower
+from roboecc_core.planning.structure import Layer
 
 Built = tuple[nn.Module, Mapping[str, Source]]
 
@@ -54,11 +55,11 @@ def library_block(tower: VisionTower) -> nn.Module:
     return block
 
 
-def build_tower_layer(tower: VisionTower, rest: str, image_size_px: int) -> Built:
-    """Return a layer's operation on the meta device and where its parameters lie.
-
-    `rest` is the layer's name without the tower's prefix, e.g. "embed" or "3.qkv".
-    """
+def build_tower_layer(tower: VisionTower, layer: Layer, image_size_px: int) -> Built:
+    """Return a layer's operation on the meta device and where its parameters lie."""
+    rest = layer.name.removeprefix(f"{tower.prefix}.")
+    if layer.attention is not None:
+        return Attention(layer.attention), {}
     with torch.device("meta"):
         if rest == "embed":
             return _embed(tower, tower.num_patches(image_size_px))
@@ -89,8 +90,6 @@ def _block_layer(tower: VisionTower, block: nn.Module, key: str, operation: str)
                 for third, name in enumerate("qkv")
                 for kind in ("weight", "bias")
             }
-        case "attention":
-            return Attention(head_dim=tower.width // tower.num_heads), {}
         case "attention_out":
             projection = part(f"{paths['attention']}.{paths['out']}")
             return _add_projected(tower, block, projection, f"{key}.attn.proj", f"{key}.ls1")
@@ -132,19 +131,20 @@ class PatchEmbed(nn.Module):
             self.registers = nn.Parameter(torch.empty(1, tower.num_registers, tower.width))
 
     def forward(self, _context: LayerContext, image: torch.Tensor) -> Tensors:
-        """Map a uint8 RGB image `(1, height, width, 3)` to `(1, prefix + patches, width)`."""
+        """Map uint8 RGB images `(n, height, width, 3)` to `(n, prefix + patches, width)`."""
         pixels = image.permute(0, 3, 1, 2).float() / 255.0
         mean = torch.tensor(self.mean, device=pixels.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, device=pixels.device).view(1, 3, 1, 1)
         return (self.embed((pixels - mean) / std),)
 
     def embed(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Map normalised pixels `(1, 3, height, width)` to tokens."""
+        """Map normalised pixels `(n, 3, height, width)` to tokens."""
         patches: torch.Tensor = self.projection(pixels.to(self.projection.weight.dtype))
         tokens = patches.flatten(2).transpose(1, 2) + self.positions
         if not hasattr(self, "registers"):
             return tokens
-        return torch.cat((self.class_token, self.registers, tokens), dim=1)
+        prefix = torch.cat((self.class_token, self.registers), dim=1)
+        return torch.cat((prefix.expand(len(tokens), -1, -1), tokens), dim=1)
 
 
 def _weight_and_bias(name: str, key: str) -> dict[str, Source]:

@@ -26,6 +26,7 @@ def plan(
 
     Example: `roboecc bench plan`
     """
+    from roboecc_core.backends.chains import chain_of
     from roboecc_core.control_plane.split_manager import LinkEstimate, decide
     from roboecc_core.planning.candidates import candidates
     from roboecc_core.planning.codecs import DEFAULT_CODECS, codecs_named
@@ -35,7 +36,6 @@ def plan(
     from roboecc_core.planning.link import Link
     from roboecc_core.planning.residency import residency
     from roboecc_core.planning.segmentation import search
-    from roboecc_core.planning.selection import chain_of
 
     chain, codecs = chain_of(model), codecs_named(DEFAULT_CODECS)
     edge, cloud, budgets = device("orin"), device("a100"), Budgets(cloud_gib=12.1)

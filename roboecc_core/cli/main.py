@@ -10,7 +10,16 @@ from importlib.metadata import EntryPoint, entry_points
 
 import typer
 
-from roboecc_core.cli import bench, fake_piper, models, plan, profile, reproduce, serve
+from roboecc_core.cli import (
+    bench,
+    check_split,
+    fake_piper,
+    models,
+    plan,
+    profile,
+    reproduce,
+    serve,
+)
 from roboecc_core.errors import ConfigError, RoboEccError
 
 _GLUE_GROUP = "roboecc.verbs"
@@ -29,6 +38,7 @@ def build_app() -> typer.Typer:
     app.command("serve")(serve.serve)
     app.command("fake-piper")(fake_piper.fake_piper)
     app.command("plan")(plan.plan)
+    app.command("check-split")(check_split.check_split)
     app.command("reproduce")(reproduce.reproduce)
     app.command("profile")(profile.profile)
     app.add_typer(models.app, name="models")

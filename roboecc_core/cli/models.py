@@ -11,11 +11,11 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from roboecc_core.backends.chains import chain_of
 from roboecc_core.cli.output import JsonFlag, console, print_json, progress_console
 from roboecc_core.planning.catalog import known_models
 from roboecc_core.planning.chain import LayerChain
 from roboecc_core.planning.costs import chain_costs
-from roboecc_core.planning.selection import chain_of
 
 app = typer.Typer(
     help="Known models, their layers, and the digest of a checkpoint.\n\n"
@@ -37,7 +37,7 @@ def models(context: typer.Context, *, as_json: JsonFlag = False) -> None:
         return
     for model, description in known.items():
         console.print(f"[bold]{model}[/bold]  {description}")
-    console.print("…or a YAML description, or a folder in OpenVLA's checkpoint layout")
+    console.print("…or a YAML description, or the folder of an OpenVLA or CogACT checkpoint")
 
 
 @app.command()
@@ -116,10 +116,10 @@ def digest(
     Example: `roboecc models digest ~/checkpoints/openvla-7b`
     """
     from roboecc_core.backends.checkpoint import CheckpointFolder
+    from roboecc_core.backends.families import structure_of
     from roboecc_core.backends.model import digest_model, manifest_path
-    from roboecc_core.backends.openvla import OpenVla
 
-    model = OpenVla(CheckpointFolder(folder), dtype="float32")
+    model = structure_of(CheckpointFolder(folder), dtype="float32")
     with Progress(console=progress_console, transient=True) as bar:
         task = bar.add_task("digesting layers", total=model.chain.num_layers)
         manifest = digest_model(model, lambda done, _total: bar.update(task, completed=done))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from roboecc_core.backends.chains import chain_of
 from roboecc_core.cli.output import JsonFlag, console, print_json
 from roboecc_core.errors import ConfigError
 from roboecc_core.planning.catalog import known_models
@@ -23,7 +24,6 @@ from roboecc_core.planning.deployment import plan as make_plan
 from roboecc_core.planning.hardware import Device, device, known_devices
 from roboecc_core.planning.link import Link
 from roboecc_core.planning.nano import NANO
-from roboecc_core.planning.selection import chain_of
 from roboecc_core.planning.structure import layer_ranges
 from roboecc_core.reports.plan_plot import write_plan_plot
 

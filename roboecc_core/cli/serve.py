@@ -32,6 +32,9 @@ def serve(
     layers: Annotated[str, typer.Option(help="Layers to hold: all, or START:STOP,...")] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda[:N].")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    unnorm_key: Annotated[
+        str, typer.Option(help="Whose action statistics to use, where there are several.")
+    ] = "",
     threads: Annotated[int, typer.Option(min=0, help="torch threads; 0 = torch's own.")] = 0,
     *,
     as_json: JsonFlag = False,
@@ -50,7 +53,7 @@ def serve(
     from roboecc_core.data_plane.transport.zenoh import ZenohServer
 
     use_threads(threads)
-    opened = open_model(model, seed=seed, device=device, dtype=dtype)
+    opened = open_model(model, seed=seed, device=device, dtype=dtype, unnorm_key=unnorm_key)
     transport = ZenohServer(listen, [name.strip() for name in robots.split(",")])
     segment = _load(opened, layers)
     server = CloudServer(segment, transport, model_id=opened.model_id)

@@ -39,7 +39,9 @@ class LayerContext:
 class LayerOperation(Protocol):
     """A layer's computation: tensors in the order of its reads, to those of its writes."""
 
-    def __call__(self, context: LayerContext, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def __call__(
+        self, context: LayerContext, /, *tensors: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
         """Compute; must not change its operands, which other layers may still read."""
         ...
 

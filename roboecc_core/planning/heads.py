@@ -20,6 +20,7 @@ from roboecc_core.planning.description import (
 from roboecc_core.planning.transformer import Stream, linear, norm_weights
 
 _TIME_FEATURES = 256  # of the sinusoidal time step embedding in DiT
+_FINISH = "finish"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ class HeadPart:
     inputs: tuple[str, ...] = ()
 
     def program(self, dims: dict[str, int]) -> tuple[Phase, ...]:
-        """The phases behind the backbone's."""
-        return (Phase(self.phase, self.repeats, dims),)
+        """The phases behind the backbone's; each head ends with physical units."""
+        own = (Phase(self.phase, self.repeats, dims),)
+        return own if self.phase == _FINISH else (*own, Phase(_FINISH, 1, dims))
 
 
 def head_part(model: ModelDescription) -> HeadPart:
@@ -61,9 +63,17 @@ def _layer(name: str, phase: str, io: TensorIo, weights: tuple[Weight, ...]) -> 
 
 
 def _detokenizer(head: Detokenizer) -> HeadPart:
-    layer = _layer("detokenize", "finish", TensorIo(("tokens",), ("actions",)), ())
-    actions = TensorSpec("actions", "float64", (head.horizon, head.action_dim))
-    return HeadPart([layer], [actions], "finish")
+    layer = _layer("detokenize", _FINISH, TensorIo(("tokens",), ("actions",)), ())
+    return HeadPart([layer], [_actions(head)], _FINISH)
+
+
+def _actions(head: Head) -> TensorSpec:
+    return TensorSpec("actions", "float64", (head.horizon, head.action_dim))
+
+
+def _unnormalise(reads: str) -> Layer:
+    """From the network's numbers to physical units; weighs nothing."""
+    return _layer("unnormalise", _FINISH, TensorIo((reads,), ("actions",)), ())
 
 
 def _mlp(head: Mlp, model: ModelDescription) -> HeadPart:
@@ -79,22 +89,24 @@ def _mlp(head: Mlp, model: ModelDescription) -> HeadPart:
     leave = (*norm_weights("norm", width, dtype, "layer"), *linear("fc", width, outputs, dtype))
     hidden = TensorIo(("mlp.hidden",), ("mlp.hidden",))
     layers = [
-        _layer("mlp.in", "finish", TensorIo(("features",), ("mlp.hidden",)), enter),
-        *(_layer(f"mlp.{i}", "finish", hidden, block) for i in range(head.blocks)),
-        _layer("mlp.out", "finish", TensorIo(("mlp.hidden",), ("actions",)), leave),
+        _layer("mlp.in", _FINISH, TensorIo(("features",), ("mlp.hidden",)), enter),
+        *(_layer(f"mlp.{i}", _FINISH, hidden, block) for i in range(head.blocks)),
+        _layer("mlp.out", _FINISH, TensorIo(("mlp.hidden",), ("normalised",)), leave),
+        _unnormalise("normalised"),
     ]
     tensors = [
         TensorSpec("mlp.hidden", dtype, (head.rows, width)),
-        TensorSpec("actions", dtype, (head.rows, outputs)),
+        TensorSpec("normalised", dtype, (head.rows, outputs)),
+        _actions(head),
     ]
-    return HeadPart(layers, tensors, "finish")
+    return HeadPart(layers, tensors, _FINISH)
 
 
 def _lstm(head: Lstm, model: ModelDescription) -> HeadPart:
     """Cells that take the features and their own state, unrolled over the horizon."""
     dtype, width = model.dtype, head.width
     layers, inputs, below = [], model.backbone.width, "features"
-    tensors = [TensorSpec("actions", dtype, (head.horizon, head.action_dim))]
+    tensors = [TensorSpec("normalised", dtype, (head.horizon, head.action_dim))]
     for number in range(head.cells):
         state = f"lstm.{number}.state"
         weights = (
@@ -105,11 +117,11 @@ def _lstm(head: Lstm, model: ModelDescription) -> HeadPart:
         layers.append(_layer(f"lstm.{number}", "unroll", io, weights))
         tensors.append(TensorSpec(state, dtype, (2, width)))
         below, inputs = state, width
-    out = TensorIo((below, "actions"), ("actions",))
+    out = TensorIo((below, "normalised"), ("normalised",))
     final = linear("fc", width, head.action_dim, dtype, rows=(1,))
-    layers.append(_layer("lstm.out", "unroll", out, final))
+    layers += [_layer("lstm.out", "unroll", out, final), _unnormalise("normalised")]
     states = tuple(tensor.name for tensor in tensors)  # zeros, and the empty chunk
-    return HeadPart(layers, tensors, "unroll", head.horizon, states)
+    return HeadPart(layers, [*tensors, _actions(head)], "unroll", head.horizon, states)
 
 
 def _diffusion(head: Diffusion, model: ModelDescription) -> HeadPart:
@@ -126,19 +138,21 @@ def _diffusion(head: Diffusion, model: ModelDescription) -> HeadPart:
         *linear("down", 4 * width, width, dtype),
     )
     hidden = TensorIo(("denoiser.hidden",), ("denoiser.hidden",))
-    enters = TensorIo(("features", "actions"), ("denoiser.hidden",))
-    leaves = TensorIo(("denoiser.hidden", "actions"), ("actions",))
+    enters = TensorIo(("features", "sample"), ("denoiser.hidden",))
+    leaves = TensorIo(("denoiser.hidden", "sample"), ("sample",))
     leave = linear("out", width, flat, dtype, rows=(1,))
     layers = [
         _layer("denoiser.in", "denoise", enters, enter),
         *(_layer(f"denoiser.{i}", "denoise", hidden, block) for i in range(head.blocks)),
         _layer("denoiser.out", "denoise", leaves, leave),
+        _unnormalise("sample"),
     ]
     tensors = [
         TensorSpec("denoiser.hidden", dtype, (1, width)),
-        TensorSpec("actions", dtype, (1, head.horizon, head.action_dim)),
+        TensorSpec("sample", dtype, (1, head.horizon, head.action_dim)),
+        _actions(head),
     ]
-    return HeadPart(layers, tensors, "denoise", head.iterations, ("actions",))
+    return HeadPart(layers, tensors, "denoise", head.iterations, ("sample",))
 
 
 def _dit(head: Dit, model: ModelDescription) -> HeadPart:
@@ -170,16 +184,17 @@ def _dit(head: Dit, model: ModelDescription) -> HeadPart:
         *(dataclasses.replace(weight, use="unused") for weight in history),
     )
     hidden = stream.named("hidden")
-    embed = TensorIo(("features", "actions"), (hidden,))
+    embed = TensorIo(("features", "sample"), (hidden,))
     final = linear("out", width, head.action_dim, dtype, rows=(batch, tokens))
     layers = [
         _layer("dit.embed", "denoise", embed, enter),
         *(layer for index in range(head.depth) for layer in stream.block_layers(index)),
-        _layer("dit.final", "denoise", TensorIo((hidden, "actions"), ("actions",)), final),
+        _layer("dit.final", "denoise", TensorIo((hidden, "sample"), ("sample",)), final),
+        _unnormalise("sample"),
     ]
-    actions = TensorSpec("actions", "float32", (1, head.horizon, head.action_dim))
-    tensors = [*stream.tensor_specs(), actions]
-    return HeadPart(layers, tensors, "denoise", head.iterations, ("actions",))
+    sample = TensorSpec("sample", dtype, (1, head.horizon, head.action_dim))
+    tensors = [*stream.tensor_specs(), sample, _actions(head)]
+    return HeadPart(layers, tensors, "denoise", head.iterations, ("sample",))
 
 
 def _expert(head: Expert, model: ModelDescription) -> HeadPart:
@@ -214,15 +229,17 @@ def _expert(head: Expert, model: ModelDescription) -> HeadPart:
         *linear("out", width, head.action_dim, dtype, rows=horizon),
     )
     hidden = stream.named("hidden")
-    embed = TensorIo(("proprio", "actions"), (hidden,))
+    embed = TensorIo(("proprio", "sample"), (hidden,))
     layers = [
         _layer("expert.embed", "denoise", embed, enter),
         *(layer for index in range(head.depth) for layer in stream.block_layers(index)),
-        _layer("expert.out", "denoise", TensorIo((hidden, "actions"), ("actions",)), leave),
+        _layer("expert.out", "denoise", TensorIo((hidden, "sample"), ("sample",)), leave),
+        _unnormalise("sample"),
     ]
     tensors = [
         *stream.tensor_specs(),
-        TensorSpec("actions", "float32", (1, head.horizon, head.action_dim)),
+        TensorSpec("sample", "float32", (1, head.horizon, head.action_dim)),
         TensorSpec("proprio", "float32", (1, head.action_dim)),
+        _actions(head),
     ]
-    return HeadPart(layers, tensors, "denoise", head.iterations, ("actions", "proprio"))
+    return HeadPart(layers, tensors, "denoise", head.iterations, ("sample", "proprio"))

@@ -15,7 +15,13 @@ from typing import Any
 from roboecc_core.errors import CheckpointError
 from roboecc_core.planning.assembly import assemble
 from roboecc_core.planning.chain import LayerChain
-from roboecc_core.planning.description import Backbone, Detokenizer, ModelDescription, Tower
+from roboecc_core.planning.description import (
+    Backbone,
+    Detokenizer,
+    Head,
+    ModelDescription,
+    Tower,
+)
 from roboecc_core.types import ACTION_DIM
 
 PATCH_SIZE_PX = 14
@@ -35,8 +41,7 @@ class VisionTower:
         num_registers: register tokens; a tower with registers has a class token as well,
             LayerScale, and no position for these (timm's reg4, `no_embed_class`).
         mean, std: its pixel normalisation.
-        scale_name: LayerScale's parameter in the checkpoint (timm says `gamma`; OpenVLA's
-            Hugging Face files say `scale_factor`).
+        scale_name: LayerScale's parameter in the checkpoint.
     """
 
     prefix: str
@@ -48,7 +53,7 @@ class VisionTower:
     num_registers: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    scale_name: str = "scale_factor"
+    scale_name: str
 
     @property
     def num_used_blocks(self) -> int:
@@ -104,18 +109,23 @@ class OpenVlaStructure:
     vocab_size: int
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], *, name: str) -> OpenVlaStructure:
+    def from_config(
+        cls, config: Mapping[str, Any], *, name: str, layout: TowerLayout | None = None
+    ) -> OpenVlaStructure:
         """Read the sizes from a config.json; `model_name` in it overrides `name`.
+
+        `layout` says how the checkpoint's tensors are called; None = as OpenVLA's.
 
         Raises:
             CheckpointError: a field is missing or of the wrong kind.
         """
+        layout = layout or OPENVLA_TOWERS
         try:
             text = {**_LLAMA_2_7B, **config["text_config"]}
             return cls(
                 name=str(config.get("model_name", name)),
                 image_size_px=int(config["image_sizes"][0]),
-                towers=towers_from_config(config),
+                towers=towers_from_config(config, layout),
                 width=int(text["hidden_size"]),
                 mlp_width=int(text["intermediate_size"]),
                 num_blocks=int(text["num_hidden_layers"]),
@@ -124,7 +134,9 @@ class OpenVlaStructure:
                 vocab_size=int(text["vocab_size"]),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise CheckpointError(f"config.json of {name!r} is no OpenVLA's: {error!r}") from error
+            raise CheckpointError(
+                f"config.json of {name!r} is no {layout.family}'s: {error!r}"
+            ) from error
 
     @property
     def num_patches(self) -> int:
@@ -135,8 +147,8 @@ class OpenVlaStructure:
         """Return the layer chain with activations and weights of this dtype."""
         return assemble(self.description(dtype), image_px=self.image_size_px)
 
-    def description(self, dtype: str) -> ModelDescription:
-        """Return the same sizes as a model description."""
+    def description(self, dtype: str, head: Head | None = None) -> ModelDescription:
+        """Return the same sizes as a model description, with OpenVLA's own head or another."""
         fused_width = sum(tower.width for tower in self.towers)
         return ModelDescription(
             name=self.name,
@@ -153,7 +165,7 @@ class OpenVlaStructure:
                 mlp_width=self.mlp_width,
                 vocab_size=self.vocab_size,
             ),
-            head=Detokenizer(ACTION_DIM),
+            head=head or Detokenizer(ACTION_DIM),
             prompt_tokens=_NOMINAL_PROMPT_TOKENS,
             dtype=dtype,
         )
@@ -168,10 +180,26 @@ _LLAMA_2_7B = {
     "vocab_size": 32064,
 }
 
-# prefix of layers and tensors, key in the checkpoint
-_TOWER_KEYS = (
-    ("dino", "vision_backbone.featurizer"),
-    ("siglip", "vision_backbone.fused_featurizer"),
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TowerLayout:
+    """How a family's checkpoints call their towers.
+
+    Attributes:
+        family: for messages.
+        keys: a tower's prefix to its key in the checkpoint, in chain order.
+        scale_name: LayerScale's parameter (timm says `gamma`).
+    """
+
+    family: str
+    keys: Mapping[str, str]
+    scale_name: str
+
+
+OPENVLA_TOWERS = TowerLayout(
+    "OpenVLA",
+    {"dino": "vision_backbone.featurizer", "siglip": "vision_backbone.fused_featurizer"},
+    "scale_factor",
 )
 
 # timm's own sizes: (width, depth, heads, MLP ratio, registers, mean, std)
@@ -183,18 +211,18 @@ _TIMM: Mapping[str, tuple[int, int, int, float, int, tuple[Any, ...], tuple[Any,
 }  # fmt: skip
 
 
-def towers_from_config(config: Mapping[str, Any]) -> tuple[VisionTower, ...]:
-    """Return the towers that an OpenVLA config names, in chain order.
+def towers_from_config(config: Mapping[str, Any], layout: TowerLayout) -> tuple[VisionTower, ...]:
+    """Return the towers that a config names, in chain order.
 
     `timm_model_args`, a list of `{embed_dim, depth, num_heads}`, overrides timm's sizes.
 
     Raises:
         CheckpointError: a timm id is not one of the known ones.
     """
-    ids = config["timm_model_ids"]
+    ids = config.get("timm_model_ids") or list(_TIMM)
     overrides = config.get("timm_model_args") or [{}] * len(ids)
     towers = []
-    for (prefix, key), timm_id, override in zip(_TOWER_KEYS, ids, overrides, strict=True):
+    for (prefix, key), timm_id, override in zip(layout.keys.items(), ids, overrides, strict=True):
         if timm_id not in _TIMM:
             raise CheckpointError(f"vision tower {timm_id!r} is unknown; known: {sorted(_TIMM)}")
         width, depth, heads, ratio, registers, mean, std = _TIMM[timm_id]
@@ -210,6 +238,7 @@ def towers_from_config(config: Mapping[str, Any]) -> tuple[VisionTower, ...]:
                 num_registers=registers,
                 mean=mean,
                 std=std,
+                scale_name=layout.scale_name,
             )
         )
     return tuple(towers)

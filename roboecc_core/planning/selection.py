@@ -1,56 +1,14 @@
 # Copyright 2026 the RoboECC developers
 # SPDX-License-Identifier: Apache-2.0
-"""What users type for a model, a span or layers, turned into values. Reads no weights."""
+"""What users type for a span or for layers, turned into values."""
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-from typing import Any
-
-from roboecc_core.errors import CheckpointError, ConfigError
-from roboecc_core.planning.catalog import model_chain
-from roboecc_core.planning.nano import NANO, nano_config
-from roboecc_core.planning.openvla import OpenVlaStructure
+from roboecc_core.errors import ConfigError
 from roboecc_core.planning.structure import LayerChain
 from roboecc_core.types import CloudSpan
 
 EVERYTHING = "all"
-
-
-def chain_of(model: str, *, seed: int = 0, dtype: str = "bfloat16") -> LayerChain:
-    """Return the chain of a built-in model, a YAML description or a checkpoint folder.
-
-    Args:
-        model: what the user typed; of a folder only config.json is read.
-        seed: of a built-in model's weights.
-        dtype: of the activations of a checkpoint; a description has its own.
-
-    Raises:
-        CheckpointError: a folder's config.json is missing or damaged.
-        ConfigError: nothing has this name; lists what is known.
-    """
-    if model == NANO:
-        return OpenVlaStructure.from_config(nano_config(seed), name=model).chain("float32")
-    folder = Path(model).expanduser()
-    is_description = folder.suffix in (".yaml", ".yml")
-    if is_description or (os.sep not in model and not folder.is_dir()):
-        return model_chain(model)
-    config = _read_config(folder / "config.json")
-    return OpenVlaStructure.from_config(config, name=folder.name).chain(dtype)
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"cannot read {str(path)!r}: {error}; expected a checkpoint folder or {NANO!r}"
-        ) from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{str(path)!r} holds a {type(config).__name__}, expected an object")
-    return config
 
 
 def parse_span(text: str, chain: LayerChain) -> CloudSpan:

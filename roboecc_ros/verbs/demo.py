@@ -19,9 +19,10 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from roboecc_core.backends.chains import chain_of
 from roboecc_core.cli.output import JsonFlag, console, print_json, progress_console
 from roboecc_core.errors import RoboEccError
-from roboecc_core.planning.selection import chain_of, parse_span
+from roboecc_core.planning.selection import parse_span
 from roboecc_ros.bringup import BringupArguments, NodeSpec, endpoint, robot_nodes
 from roboecc_ros.processes import process_of
 from roboecc_ros.supervisor import Supervisor

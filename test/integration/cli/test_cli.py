@@ -138,17 +138,8 @@ def test_models_show_adds_up_to_the_whole_model():
 
 def test_help_of_every_verb_has_an_example():
     app = cli.build_app()
-    for verb in (
-        "serve",
-        "models",
-        "plan",
-        "reproduce",
-        "profile",
-        "bench",
-        "demo",
-        "up",
-        "fake-piper",
-    ):
+    verbs = ("serve", "models", "plan", "reproduce", "profile", "bench", "check-split")
+    for verb in (*verbs, "demo", "up", "fake-piper"):
         result = CliRunner().invoke(app, [verb, "--help"])
         assert result.exit_code == 0
         assert f"roboecc {verb}" in result.stdout.split("Options")[0].replace("Usage: roboecc", "")
@@ -161,7 +152,7 @@ def test_main_prints_one_line_and_exits_with_1_when_the_user_erred(monkeypatch, 
     assert exited.value.code == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("roboecc: cannot read '/nowhere/config.json'")
+    assert captured.err.startswith("roboecc: checkpoint folder '/nowhere' does not exist")
     assert captured.err.count("\n") == 1
 
 

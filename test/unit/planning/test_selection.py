@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from roboecc_core.errors import CheckpointError, ConfigError
-from roboecc_core.planning.selection import chain_of, parse_layers, parse_span, parse_spans
+from roboecc_core.backends.chains import chain_of
+from roboecc_core.errors import ConfigError
+from roboecc_core.planning.selection import parse_layers, parse_span, parse_spans
 from roboecc_core.types import CloudSpan
 
 CHAIN = chain_of("nano")
@@ -38,14 +39,6 @@ def test_parse_spans_keeps_the_order_and_drops_repeats():
 def test_parse_layers_takes_all_or_ranges():
     assert parse_layers("all", CHAIN) == frozenset(range(N))
     assert parse_layers("0:2,head:n", CHAIN) == {0, 1, N - 2, N - 1}
-
-
-def test_chain_of_a_folder_reads_its_config_only(tmp_path):
-    with pytest.raises(CheckpointError, match=r"config\.json"):
-        chain_of(str(tmp_path))
-    (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(CheckpointError, match="expected an object"):
-        chain_of(str(tmp_path))
 
 
 def test_chain_of_takes_a_model_of_the_catalogue_and_names_what_is_close_to_a_wrong_one():
