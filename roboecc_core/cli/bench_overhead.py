@@ -62,7 +62,7 @@ class _Tape:
 
 def overhead(
     model: Annotated[
-        str, typer.Option(help="Model or checkpoint folder; medium = random weights, ~700 ms.")
+        str, typer.Option(help="Model or checkpoint folder; medium = random weights, ~1.4 s.")
     ] = "medium",
     span: Annotated[
         str, typer.Option(help="Cloud span a:b; empty = from the middle block of the decoder.")
