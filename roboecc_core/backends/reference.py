@@ -42,7 +42,7 @@ class ReferenceReport:
         token_ids_equal: whether every action token is the same.
         actions: largest difference of the actions, in their units.
         intermediates: largest difference of each tensor that the reference kept.
-        rotary_dtype: in which the reference's rotary frequencies were held (ADR 0010).
+        rotary_dtype: in which the reference's rotary frequencies were held (ADR 0009).
     """
 
     token_ids_equal: bool | None
