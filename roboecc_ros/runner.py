@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -32,21 +32,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _JOIN_TIMEOUT_S = 5.0
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _log = logging.getLogger(__name__)
-
-
-class RunnableNode(Protocol):
-    """What `run_node` needs besides an rclpy node."""
-
-    on_fatal: Callable[[Exception], None]
-
-    def start(self) -> None:
-        """Begin what may call `on_fatal`; the executor runs."""
-
-    def prepare_stop(self) -> None:
-        """Say good-bye; the executor still runs."""
-
-    def close(self) -> None:
-        """Free everything; the executor has stopped."""
 
 
 class _Ending:
@@ -106,7 +91,12 @@ class _RosoutHandler(logging.Handler):
 
 
 def run_node(make_node: Callable[[], Any], arguments: Sequence[str] | None = None) -> int:
-    """Run a node until a signal or a fatal error; return the process's exit code."""
+    """Run a node until a signal or a fatal error; return the process's exit code.
+
+    Besides an rclpy node's own, it needs `on_fatal` (set here; any thread may call it with an
+    error), `start()` (the executor runs), `prepare_stop()` (it still runs) and `close()` (it has
+    stopped).
+    """
     _die_with_supervisor()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     ending = _Ending()

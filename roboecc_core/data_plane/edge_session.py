@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from roboecc_core.data_plane.codec import CODEC_IDS
 from roboecc_core.data_plane.frame import (
+    ErrorCode,
     Frame,
     FrameKind,
     WireTensor,
@@ -144,7 +145,7 @@ class EdgeSession:
         except RoboEccError as error:
             if plan.round_trips:
                 self._abandon(step, span)
-            if isinstance(error, PeerError) and error.code == "NOT_READY":
+            if isinstance(error, PeerError) and error.code == ErrorCode.NOT_READY:
                 self.cloud = None  # it restarted; the next step introduces itself again
             raise
         return record

@@ -68,7 +68,6 @@ _CHECKSUM = struct.Struct("<Q")
 _ENTRY_TAIL = struct.Struct("<II")  # offset in the payload, bytes
 _ALIGNMENT_BYTES = 8  # the widest element, int64
 _DTYPE_OF_CODE = {code: name for name, (code, _) in DTYPES.items()}
-_ITEM_BYTES_OF_CODE = dict(DTYPES.values())
 _KINDS = frozenset(FrameKind)
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from roboecc_core.errors import ProtocolError
+from roboecc_core.planning.chain import DTYPE_BYTES
 from roboecc_core.types import CloudSpan
 
 MODEL_ID_BYTES = 16
@@ -24,17 +25,20 @@ MAX_DIMS = 8
 MAX_NAME_BYTES = 64
 MAX_DURATION_S = 86_400.0  # nobody waits or works longer than a day on one request
 
+_WIRE_CODES = {
+    "float32": 1,
+    "float16": 2,
+    "bfloat16": 3,
+    "int64": 4,
+    "int32": 5,
+    "uint8": 6,
+    "int8": 7,
+    "bool": 8,
+    "float64": 9,
+}
 # name -> (code on the wire, bytes of one element)
 DTYPES: Mapping[str, tuple[int, int]] = {
-    "float32": (1, 4),
-    "float16": (2, 2),
-    "bfloat16": (3, 2),
-    "int64": (4, 8),
-    "int32": (5, 4),
-    "uint8": (6, 1),
-    "int8": (7, 1),
-    "bool": (8, 1),
-    "float64": (9, 8),
+    name: (code, DTYPE_BYTES[name]) for name, code in _WIRE_CODES.items()
 }
 _NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*", re.ASCII)
 _UNSIGNED_BITS = {"codec": 8, "step": 64, "phase": 16, "iteration": 16, "session": 64}
